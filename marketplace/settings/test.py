@@ -1,0 +1,32 @@
+"""Settings of the test run. Same code paths as production; only edges (mail, hasher cost, folders) differ."""
+
+import tempfile
+from pathlib import Path
+
+from marketplace.settings.base import *  # noqa: F403
+from marketplace.settings.base import STORAGES
+
+DEBUG = False
+SECRET_KEY = "test-only-not-a-secret"
+ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
+
+VAR_DIR = Path(tempfile.mkdtemp(prefix="marketplace-test-"))
+MEDIA_ROOT = VAR_DIR / "media"
+SEARCH_URL = f"embedded://{VAR_DIR / 'search'}"
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": VAR_DIR / "test.sqlite3",
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
+        },
+        "TEST": {"NAME": str(VAR_DIR / "test.sqlite3")},
+    }
+}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+DEFAULT_FROM_EMAIL = "noreply@marketplace.example"
