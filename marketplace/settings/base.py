@@ -169,8 +169,8 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "core.api.authentication.AccessTokenAuthentication",
-        "core.api.authentication.ChineseSessionAuthentication",
+        "accounts.api.authentication.AccessTokenAuthentication",
+        "accounts.api.authentication.ChineseSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["core.api.permissions.IsAuthenticatedWithScope"],
     "DEFAULT_PAGINATION_CLASS": "core.api.pagination.NumberedPages",

@@ -1,0 +1,22 @@
+"""What happens to people and organisations."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from core.events import Event
+
+
+@dataclass(frozen=True)
+class OrganisationTransitioned(Event):
+    topic: ClassVar[str] = "accounts.organisation.transitioned"
+    organisation_id: int
+    action: str
+    source: str
+    target: str
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class RolesChanged(Event):
+    topic: ClassVar[str] = "accounts.membership.roles_changed"
+    membership_id: int

@@ -1,0 +1,82 @@
+"""Reads about people and organisations; every list takes the viewer."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from accounts.enums import OrganisationState, Role
+from accounts.models import AccessToken, Membership, Organisation, User
+from accounts.permissions import (
+    has_role,
+    is_member,
+    is_signed_in,
+    may_manage_organisation,
+    may_suspend_organisation,
+    may_verify_organisation,
+    organisation_of,
+)
+from core.enums import RegionLevel
+from core.errors import ObjectNotFound
+
+
+def organisations_of(user: Any) -> QuerySet[Organisation]:
+    """Organisations the person may switch to."""
+    return Organisation.objects.filter(
+        memberships__user=user, memberships__ended_at__isnull=True
+    ).select_related("region")
+
+
+def organisation_for(user: Any, public_id: Any) -> Organisation:
+    """The one door to an organisation's own pages: its members, its verifiers, the security administrator."""
+    organisation = Organisation.objects.select_related("region", "industry").filter(public_id=public_id).first()
+    if organisation is None or not (
+        is_member(user, organisation)
+        or may_verify_organisation(user, organisation)
+        or may_suspend_organisation(user, organisation)
+        or has_role(user, Role.SECURITY_ADMINISTRATOR)
+    ):
+        raise ObjectNotFound()
+    return organisation
+
+
+def verification_queue(user: Any) -> QuerySet[Organisation]:
+    """Organisations waiting for this reviewer, oldest first."""
+    waiting = Organisation.objects.filter(state=OrganisationState.PENDING).select_related("region").order_by("pk")
+    own = organisation_of(user)
+    if own is None:
+        return waiting.none()
+    waiting = waiting.exclude(memberships__user=user, memberships__ended_at__isnull=True)
+    if has_role(user, Role.PROVINCIAL_REVIEWER):
+        return waiting
+    if has_role(user, Role.FIRST_REVIEWER) and own.region is not None:
+        return within_region(waiting, own.region, "region")
+    return waiting.none()
+
+
+def within_region(queryset: QuerySet, region: Any, path: str) -> QuerySet:
+    """Rows whose region lies in `region`; codes nest by prefix (GB/T 2260)."""
+    length = {RegionLevel.PROVINCE: 2, RegionLevel.CITY: 4, RegionLevel.DISTRICT: 6}[RegionLevel(region.level)]
+    return queryset.filter(**{f"{path}__code__startswith": region.code[:length]})
+
+
+def members_of(user: Any, organisation: Organisation) -> QuerySet[Membership]:
+    """Members with their roles, for the organisation's managers and the security administrator; else ObjectNotFound."""
+    if not (may_manage_organisation(user, organisation) or has_role(user, Role.SECURITY_ADMINISTRATOR)):
+        raise ObjectNotFound()
+    return organisation.memberships.active().select_related("user").prefetch_related("grants").order_by("pk")
+
+
+def tokens_of(user: Any) -> QuerySet[AccessToken]:
+    if not is_signed_in(user):
+        return AccessToken.objects.none()
+    return AccessToken.objects.filter(user=user).select_related("organisation")
+
+
+def people_with_role(role: str, organisation: Organisation | None = None) -> QuerySet[User]:
+    """Active people who hold `role`, in `organisation` or anywhere; for notices, not for pages."""
+    people = User.objects.filter(
+        is_active=True, memberships__ended_at__isnull=True, memberships__grants__role=role
+    )
+    if organisation is not None:
+        people = people.filter(memberships__organisation=organisation)
+    return people.distinct().order_by("pk")

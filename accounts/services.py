@@ -1,0 +1,367 @@
+"""Writes about people and organisations."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.enums import ADMINISTRATOR_ROLES, OrganisationKind, Role, TokenScope
+from accounts.events import OrganisationTransitioned, RolesChanged
+from accounts.models import AccessToken, Membership, Organisation, RoleGrant, User
+from accounts.permissions import (
+    forget_roles,
+    has_role,
+    is_administrator,
+    is_signed_in,
+    may_create_account,
+    may_grant_role,
+    may_manage_organisation,
+)
+from accounts.states import ORGANISATION_MACHINE
+from core import audit, outbox
+from core.clock import now
+from core.errors import DomainError, InvalidInput, NotPermitted, ObjectNotFound
+from core.models import Region
+from core.transitions import transition
+from core.unified_code import normalise, problem_with
+
+TOKEN_PREFIX = "smt_"  # noqa: S105 - the marker of our tokens, not a secret
+LONGEST_TOKEN_LIFE = timedelta(days=366)
+EDITABLE_FIELDS = (
+    "name",
+    "short_name",
+    "unified_code",
+    "kind",
+    "level",
+    "region",
+    "industry",
+    "address",
+    "office_phone",
+    "representative_name",
+)
+
+
+# --- current organisation ----------------------------------------------------------------------------------------
+
+
+def settle_current_organisation(user: User) -> None:
+    """Point the person at an organisation they still belong to, or at none; writes only when something changed."""
+    ids = list(user.memberships.active().order_by("pk").values_list("organisation_id", flat=True))
+    user.__dict__["_organisation_ids"] = frozenset(ids)
+    if user.current_organisation_id in ids or (user.current_organisation_id is None and not ids):
+        return
+    user.current_organisation_id = ids[0] if ids else None
+    user.save(update_fields=["current_organisation"])
+    user.__dict__.pop("_current_roles", None)
+
+
+@transaction.atomic
+def organisation_switch(*, organisation_id: int, acting_user: User) -> Organisation:
+    """Act for another organisation one belongs to. Raises ObjectNotFound for any other."""
+    membership = (
+        acting_user.memberships.active().select_related("organisation").filter(organisation_id=organisation_id).first()
+    )
+    if membership is None:
+        raise ObjectNotFound(_("您不是该机构的成员，不能切换。"))
+    acting_user.current_organisation = membership.organisation
+    acting_user.save(update_fields=["current_organisation"])
+    forget_roles(acting_user)
+    audit.record(acting_user, "accounts.organisation.switch", membership.organisation)
+    return membership.organisation
+
+
+# --- organisations -----------------------------------------------------------------------------------------------
+
+
+def _cleaned_organisation(values: dict[str, Any], organisation: Organisation | None) -> dict[str, Any]:
+    cleaned = {name: values[name] for name in EDITABLE_FIELDS if name in values}
+    problems: dict[str, list[str]] = {}
+    name = str(cleaned.get("name", organisation.name if organisation else "")).strip()
+    if not name:
+        problems["name"] = [_("请填写机构名称。")]
+    cleaned["name"] = name
+    if cleaned.get("kind") is not None and cleaned["kind"] not in OrganisationKind.values:
+        problems["kind"] = [_("请选择机构类型。")]
+    code = cleaned.get("unified_code")
+    if "unified_code" in cleaned:
+        cleaned["unified_code"] = normalise(code) if code else None
+    if cleaned.get("unified_code"):
+        problem = problem_with(cleaned["unified_code"])
+        if problem:
+            problems["unified_code"] = [problem]
+        else:
+            taken = Organisation.objects.filter(unified_code=cleaned["unified_code"])
+            if organisation is not None:
+                taken = taken.exclude(pk=organisation.pk)
+            if taken.exists():
+                problems["unified_code"] = [
+                    _("该统一社会信用代码已被登记。如确属本单位，请联系本单位管理员把您加为成员，不要重复登记。")
+                ]
+    if problems:
+        raise InvalidInput(problems)
+    return cleaned
+
+
+@transaction.atomic
+def organisation_register(*, values: dict[str, Any], acting_user: User) -> Organisation:
+    """Register an organisation; its registrant becomes its manager. Raises InvalidInput with every fault."""
+    if is_administrator(acting_user):
+        raise NotPermitted(_("系统、安全、审计管理员账号不能登记或加入业务机构。"))
+    organisation = Organisation(created_by=acting_user, **_cleaned_organisation(values, None))
+    organisation.save()
+    membership = Membership.objects.create(user=acting_user, organisation=organisation)
+    own_roles = [Role.ORGANISATION_MANAGER, Role.DEMAND_SUBMITTER]
+    if organisation.kind != OrganisationKind.AGENCY:
+        own_roles.append(Role.VENDOR_STAFF)
+    RoleGrant.objects.bulk_create(
+        [RoleGrant(membership=membership, role=role, granted_by=acting_user) for role in own_roles]
+    )
+    acting_user.current_organisation = organisation
+    acting_user.save(update_fields=["current_organisation"])
+    forget_roles(acting_user)
+    audit.record(acting_user, "accounts.organisation.register", organisation)
+    return organisation
+
+
+@transaction.atomic
+def organisation_update(*, organisation_id: int, values: dict[str, Any], acting_user: User) -> Organisation:
+    """Change an organisation's own data. A verified one keeps its name and code: those need a new verification."""
+    organisation = Organisation.objects.select_for_update().filter(pk=organisation_id).first()
+    if organisation is None or not may_manage_organisation(acting_user, organisation):
+        raise ObjectNotFound()
+    cleaned = _cleaned_organisation(values, organisation)
+    if organisation.is_verified:
+        fixed = {
+            name: [_("机构已通过核验，此项不能自行修改。如有变更，请联系核验单位。")]
+            for name in ("name", "unified_code", "kind", "region")
+            if name in cleaned and cleaned[name] != getattr(organisation, name)
+        }
+        if fixed:
+            raise InvalidInput(fixed)
+    before = {name: str(getattr(organisation, name)) for name in cleaned}
+    for name, value in cleaned.items():
+        setattr(organisation, name, value)
+    organisation.save(update_fields=list(cleaned))
+    changed = {name: before[name] for name in cleaned if before[name] != str(getattr(organisation, name))}
+    audit.record(acting_user, "accounts.organisation.update", organisation, {"before": changed})
+    return organisation
+
+
+@transaction.atomic
+def organisation_transition(*, organisation_id: int, action: str, acting_user: User, comment: str = "") -> Organisation:
+    """Take one step of the verification machine; who asked is told by the event."""
+    organisation = Organisation.objects.select_for_update().select_related("region").filter(pk=organisation_id).first()
+    if organisation is None:
+        raise ObjectNotFound()
+    if action == "verify":
+        organisation.verified_at = now()
+    organisation.verification_comment = comment
+    source = transition(
+        organisation,
+        action,
+        ORGANISATION_MACHINE,
+        by=acting_user,
+        context={"comment": comment},
+        update_fields=["verified_at", "verification_comment"],
+    )
+    audit.record(acting_user, f"accounts.organisation.{action}", organisation, {"comment": comment})
+    outbox.publish(OrganisationTransitioned(organisation.pk, action, source, organisation.state, comment))
+    return organisation
+
+
+# --- accounts, members, roles ------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def account_create(*, username: str, email: str, display_name: str, password: str, acting_user: User) -> User:
+    """Create an account without any role (system administrator only; domain.md §5.7)."""
+    if not may_create_account(acting_user):
+        raise NotPermitted(_("只有系统管理员可以建立账号。"))
+    problems: dict[str, list[str]] = {}
+    if User.objects.filter(username__iexact=username).exists():
+        problems["username"] = [_("该用户名已被使用，请换一个。")]
+    if User.objects.filter(email__iexact=email).exists():
+        problems["email"] = [_("该邮箱已登记过账号。")]
+    if problems:
+        raise InvalidInput(problems)
+    user = User.objects.create_user(username=username, email=email, password=password, display_name=display_name)
+    audit.record(acting_user, "accounts.user.create", user)
+    return user
+
+
+@transaction.atomic
+def member_add(*, organisation_id: int, username_or_email: str, acting_user: User) -> Membership:
+    """Bring an existing account into the organisation, without roles."""
+    organisation = Organisation.objects.filter(pk=organisation_id).first()
+    if organisation is None or not (
+        may_manage_organisation(acting_user, organisation) or has_role(acting_user, Role.SECURITY_ADMINISTRATOR)
+    ):
+        raise ObjectNotFound()
+    user = (
+        User.objects.filter(is_active=True, username__iexact=username_or_email).first()
+        or User.objects.filter(is_active=True, email__iexact=username_or_email).first()
+    )
+    if user is None:
+        raise InvalidInput({"username": [_("没有找到这个账号。请对方先注册，再按用户名或邮箱添加。")]})
+    if Membership.objects.active().filter(user=user, organisation=organisation).exists():
+        raise InvalidInput({"username": [_("该账号已是本机构成员。")]})
+    held = RoleGrant.objects.filter(
+        membership__user=user, membership__ended_at__isnull=True, role__in=ADMINISTRATOR_ROLES
+    )
+    if held.exists():
+        raise InvalidInput({"username": [_("系统、安全、审计管理员账号不能兼任其他机构的成员。")]})
+    membership = Membership.objects.create(user=user, organisation=organisation)
+    audit.record(acting_user, "accounts.membership.add", membership)
+    return membership
+
+
+@transaction.atomic
+def member_end(*, membership_id: int, acting_user: User) -> Membership:
+    """End a membership: access is gone with the person's next click. The last manager cannot leave unnoticed."""
+    membership = (
+        Membership.objects.select_for_update().select_related("organisation").filter(pk=membership_id).first()
+    )
+    if membership is None or membership.ended_at is not None:
+        raise ObjectNotFound()
+    organisation = membership.organisation
+    if not (may_manage_organisation(acting_user, organisation) or has_role(acting_user, Role.SECURITY_ADMINISTRATOR)):
+        raise ObjectNotFound()
+    managers = RoleGrant.objects.filter(
+        membership__organisation=organisation, membership__ended_at__isnull=True, role=Role.ORGANISATION_MANAGER
+    )
+    if managers.filter(membership=membership).exists() and managers.count() == 1:
+        raise DomainError(_("这是本机构唯一的管理员，请先指定另一位管理员。"), code="last_manager")
+    membership.ended_at = now()
+    membership.save(update_fields=["ended_at"])
+    audit.record(acting_user, "accounts.membership.end", membership)
+    return membership
+
+
+@transaction.atomic
+def roles_set(*, membership_id: int, roles: Sequence[str], acting_user: User) -> Membership:
+    """Give a member exactly `roles`, as far as the acting person may give or take each.
+
+    Raises InvalidInput when administrator roles would be combined with any other (三员分立, domain.md §5.7) and
+    NotPermitted for a role the person may not give or take; nothing is changed then.
+    """
+    membership = (
+        Membership.objects.select_for_update()
+        .select_related("organisation", "user")
+        .filter(pk=membership_id, ended_at__isnull=True)
+        .first()
+    )
+    if membership is None:
+        raise ObjectNotFound()
+    wanted = {str(role) for role in roles}
+    unknown = wanted - set(Role.values)
+    if unknown:
+        raise InvalidInput({"roles": [_("没有这样的角色：%s") % "、".join(sorted(unknown))]})
+    held = set(membership.grants.values_list("role", flat=True))
+    for role in wanted ^ held:
+        if not may_grant_role(acting_user, membership.organisation, role):
+            raise NotPermitted(_("您不能授予或收回“%s”这个角色。") % Role(role).label)
+    if wanted != held and membership.user_id == acting_user.pk and has_role(acting_user, Role.SECURITY_ADMINISTRATOR):
+        raise NotPermitted(_("安全管理员不能给自己授权。"))
+    elsewhere = set(
+        RoleGrant.objects.filter(membership__user=membership.user, membership__ended_at__isnull=True)
+        .exclude(membership=membership)
+        .values_list("role", flat=True)
+    )
+    together = wanted | elsewhere
+    if together & ADMINISTRATOR_ROLES and len(together) > 1:
+        raise InvalidInput(
+            {"roles": [_("系统、安全、审计三类管理员必须分开，一个账号只能担任其中一种，且不能兼任业务角色。")]}
+        )
+    membership.grants.filter(role__in=held - wanted).delete()
+    RoleGrant.objects.bulk_create(
+        [RoleGrant(membership=membership, role=role, granted_by=acting_user) for role in sorted(wanted - held)]
+    )
+    if wanted != held:
+        audit.record(
+            acting_user,
+            "accounts.membership.set_roles",
+            membership,
+            {"given": sorted(wanted - held), "taken": sorted(held - wanted)},
+        )
+        outbox.publish(RolesChanged(membership.pk))
+    return membership
+
+
+# --- access tokens -----------------------------------------------------------------------------------------------
+
+
+def _digest(secret: str) -> str:
+    # The secret has 256 random bits, so a plain hash is enough: there is nothing to guess.
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@transaction.atomic
+def token_create(*, name: str, scope: str, days: int, acting_user: User) -> tuple[AccessToken, str]:
+    """Make a token for the current organisation; returns it with the secret, which is shown this once."""
+    if not is_signed_in(acting_user):
+        raise NotPermitted()
+    problems: dict[str, list[str]] = {}
+    if not name.strip():
+        problems["name"] = [_("请写明这个令牌用在哪里，便于日后辨认和撤销。")]
+    if scope not in TokenScope.values:
+        problems["scope"] = [_("请选择令牌的范围。")]
+    if not 1 <= days <= LONGEST_TOKEN_LIFE.days:
+        problems["days"] = [_("有效期为 1 至 366 天。")]
+    if problems:
+        raise InvalidInput(problems)
+    secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    token = AccessToken.objects.create(
+        user=acting_user,
+        organisation=acting_user.current_organisation,
+        name=name.strip(),
+        prefix=secret[:10],
+        digest=_digest(secret),
+        scope=scope,
+        expires_at=now() + timedelta(days=days),
+    )
+    audit.record(acting_user, "accounts.token.create", token, {"scope": scope, "days": days})
+    return token, secret
+
+
+@transaction.atomic
+def token_revoke(*, token_id: int, acting_user: User) -> AccessToken:
+    """End one of one's own tokens at once."""
+    token = AccessToken.objects.select_for_update().filter(pk=token_id, user=acting_user).first()
+    if token is None:
+        raise ObjectNotFound()
+    if token.revoked_at is None:
+        token.revoked_at = now()
+        token.save(update_fields=["revoked_at"])
+        audit.record(acting_user, "accounts.token.revoke", token)
+    return token
+
+
+def token_of_secret(secret: str) -> AccessToken | None:
+    """The token in force that belongs to `secret`, with its user set to act for its organisation; None otherwise."""
+    token = (
+        AccessToken.objects.select_related("user", "organisation__region")
+        .filter(digest=_digest(secret), revoked_at__isnull=True, expires_at__gt=now(), user__is_active=True)
+        .first()
+    )
+    if token is None:
+        return None
+    if token.organisation_id is not None:
+        still_member = token.user.memberships.active().filter(organisation_id=token.organisation_id).exists()
+        if not still_member:
+            return None
+    # For this request only; the person's own choice in the browser stays as it is.
+    token.user.current_organisation = token.organisation
+    moment = now()
+    if token.last_used_at is None or moment - token.last_used_at > timedelta(minutes=1):
+        AccessToken.objects.filter(pk=token.pk).update(last_used_at=moment)
+    return token
+
+
+def region_named(name: str) -> Region | None:
+    """The division called `name` if exactly one has that name ("市中区" is two: None)."""
+    found = list(Region.objects.filter(name=name.strip())[:2])
+    return found[0] if len(found) == 1 else None

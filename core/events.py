@@ -1,0 +1,31 @@
+"""What happened, as data. An event is written to the outbox in the transaction that made it true."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+_event_types: dict[str, type["Event"]] = {}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of every event. Subclasses are frozen dataclasses with a `topic` and JSON-able fields only."""
+
+    topic: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if not cls.topic:
+            raise TypeError(f"{cls.__name__} needs a topic")
+        if cls.topic in _event_types and _event_types[cls.topic].__qualname__ != cls.__qualname__:
+            raise TypeError(f"topic {cls.topic} is taken by {_event_types[cls.topic].__qualname__}")
+        _event_types[cls.topic] = cls
+
+    def payload(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def event_from(topic: str, payload: dict[str, Any]) -> Event:
+    """The event a stored row stands for. Fields that a newer release dropped are ignored."""
+    cls = _event_types[topic]
+    known = {name: payload[name] for name in cls.__dataclass_fields__ if name in payload}
+    return cls(**known)
