@@ -39,7 +39,7 @@ CATEGORIES: dict[str, tuple[str, str]] = {
 
 
 def normalise(text: str) -> str:
-    """The code as the standard writes it: half width, capitals, without spaces or hyphens. Idempotent, never refuses."""
+    """The code as the standard writes it: half width, capitals, no spaces or hyphens. Idempotent, never refuses."""
     return _IGNORED.sub("", str(text).translate(_HALF_WIDTH))
 
 
