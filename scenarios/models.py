@@ -240,6 +240,7 @@ class QuarterlyList(models.Model):
         _("状态"), max_length=12, choices=QuarterlyListState.choices, default=QuarterlyListState.COLLECTING
     )
     editor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    editors = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+", blank=True)
     approver = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     publisher = models.ForeignKey(Organisation, null=True, on_delete=models.PROTECT, related_name="+")
     approval_comment = models.TextField(_("审批意见"), blank=True)
