@@ -1,0 +1,43 @@
+"""Fixtures of every test: classification and working days loaded once, the clock held on request."""
+
+import io
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+from django.core.management import call_command
+from pytest_django.plugin import DjangoDbBlocker
+
+from core import classification
+from core.clock import BEIJING, frozen
+from core.models import Category, WorkdayCalendar
+
+#: A Tuesday in the middle of a quarter; tests that need a fixed day take the `clock` fixture.
+A_TUESDAY = datetime(2026, 11, 24, 10, 0, tzinfo=BEIJING)
+
+
+def load_reference_data() -> None:
+    """What every installation has: code tables and the working days of known years."""
+    if not Category.objects.exists():
+        classification.load()
+    if not WorkdayCalendar.objects.exists():
+        call_command("load_workdays", "2025", "2026", stdout=io.StringIO())
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    with django_db_blocker.unblock():
+        load_reference_data()
+
+
+@pytest.fixture
+def reference_data(transactional_db: None) -> None:
+    """For transactional tests, whose clean-up empties the tables: load them anew."""
+    load_reference_data()
+
+
+@pytest.fixture
+def clock() -> Iterator[datetime]:
+    """Holds "now" at 2026-11-24 10:00 Beijing time."""
+    with frozen(A_TUESDAY):
+        yield A_TUESDAY
