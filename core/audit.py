@@ -78,6 +78,12 @@ def seal_pending(limit: int = 1000) -> int:
     return len(entries)
 
 
+def seal_pending_quietly() -> None:
+    """`seal_pending`, but without opening a write transaction when there is nothing to seal."""
+    if AuditEntry.objects.filter(sequence__isnull=True).exists():
+        seal_pending()
+
+
 @dataclass(frozen=True)
 class ChainReport:
     """Outcome of a verification: sealed entries checked, the unsealed tail, and the first fault if there is one."""

@@ -1,0 +1,34 @@
+"""`manage.py prepare`: everything an installation needs before it serves; safe and quick to run again."""
+
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext as _
+
+from accounts.models import Organisation
+from core.models import Category, WorkdayCalendar
+
+CALENDAR_YEARS = ("2025", "2026")
+
+
+class Command(BaseCommand):
+    help = "准备安装：数据库结构、分类数据、工作日历、静态文件、（可选）示例数据与索引。可重复运行。"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--demo", action="store_true", help="数据库为空时装入示例数据")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            call_command("migrate", interactive=False, verbosity=0)
+            self.stdout.write(_("数据库结构已更新。"))
+        if not Category.objects.exists():
+            call_command("load_classification", stdout=self.stdout)
+        if not WorkdayCalendar.objects.exists():
+            call_command("load_workdays", *CALENDAR_YEARS, stdout=self.stdout)
+        call_command("collectstatic", interactive=False, verbosity=0)
+        if options["demo"] and not Organisation.objects.exists():
+            call_command("seed_demo", stdout=self.stdout)
