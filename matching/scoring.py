@@ -1,0 +1,598 @@
+"""Weighing: one pure function turns the evidence of candidates into an order, a level and reasons (matching.md §1–§3).
+
+The same function serves both directions (需求找能力, 能力找需求) and every engine: the engine only proposes candidates;
+nothing here reads a database, a clock or a setting. Same inputs, same order.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+from search.analysis import PackedText, is_han, normalise, term_id, tokens, words_and_phrases
+from search.match_text import MatchText
+from search.statistics import smoothed_idf
+
+STRONG, MEDIUM, WEAK = "strong", "medium", "weak"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Weights and constants of one version of the method (matching.md §2, profile 1)."""
+
+    name: str = "profile-1"
+    version: int = 1
+    text: float = 0.55
+    category: float = 0.15
+    tags: float = 0.08
+    track_record: float = 0.08
+    service_area: float = 0.07
+    budget: float = 0.04
+    freshness: float = 0.03
+    vector_share: float = 0.3
+    k1: float = 1.6
+    b: float = 0.75
+    title_weight: float = 6.0
+    cosine_share: float = 0.5
+    cosine_scale: float = 0.27
+    strong_cosine: float = 0.20
+    medium_cosine: float = 0.12
+    short_query_length: int = 40
+    proposal_terms: int = 48
+    weighing_terms: int = 128
+    cosine_terms: int = 512
+    candidates: int = 200
+    category_leaf: float = 1.0
+    category_sibling: float = 0.6
+    category_branch: float = 0.3
+    prior_outcomes: float = 4.0
+    prior_mean: float = 0.5
+    fresh_days: int = 60
+    stale_days: int = 365
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Profile":
+        """Unknown names are refused: a typing error in a weight must not pass silently."""
+        known = {entry.name for entry in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"评分方案中有不认识的参数：{'、'.join(unknown)}")
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a demand or of a capability besides its text. An empty value means: no evidence.
+
+    Demand side: `regions` is where it is (district, city, 370000), `required_credentials` and `deadline_day`.
+    Supply side: `regions` is the declared service area, `credentials` what is held and valid, `cases` what was
+    delivered. Days are proleptic ordinals, amounts are fen.
+    """
+
+    organisation: str = ""
+    category: str = ""
+    tags: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    circle: str = ""
+    circles: tuple[str, ...] = ()
+    whole_province: bool = False
+    amount_minimum: int | None = None
+    amount_maximum: int | None = None
+    required_credentials: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+    outcomes: int = 0
+    outcomes_confirmed: int = 0
+    deadline_day: int | None = None
+    fresh_day: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Only what is there, so that an index stays small."""
+        empty = Facts()
+        return {key: value for key, value in asdict(self).items() if value != getattr(empty, key)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Facts":
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One proposed document."""
+
+    identity: str
+    text: PackedText
+    facts: Facts
+    vector: float | None = None
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The collection as the query sees it: sizes, and the document frequencies of the query's own terms."""
+
+    documents: int
+    mean_title_length: float
+    mean_text_length: float
+    frequencies: Mapping[str, int]
+
+    def bm25_idf(self, term: str) -> float:
+        frequency = min(self.frequencies.get(term, 0), self.documents)
+        return math.log(1 + (self.documents - frequency + 0.5) / (frequency + 0.5))
+
+    def cosine_idf(self, term: str) -> float:
+        return smoothed_idf(self.documents, min(self.frequencies.get(term, 0), self.documents))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The side that asks. `is_demand` says which role it plays; candidates play the other."""
+
+    text: MatchText
+    facts: Facts
+    is_demand: bool
+    today: int | None = None
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Data, rendered elsewhere: a code, its values, and its part of the score shown (tenths of a point, exact sum)."""
+
+    code: str
+    share: float
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something missing (不足). It may be negotiable; what is not becomes an `Excluded`."""
+
+    code: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """One candidate's place: score 0–100 with one decimal, level, factor values, reasons and gaps."""
+
+    identity: str
+    score: float
+    level: str
+    cosine: float
+    bm25: float
+    factors: Mapping[str, float]
+    reasons: tuple[Reason, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A candidate removed by a hard condition, with the reason shown under 未入选原因."""
+
+    identity: str
+    code: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    ranked: tuple[Weighed, ...]
+    excluded: tuple[Excluded, ...]
+    best_cosine: float
+
+    def nothing_fits(self, profile: Profile) -> bool:
+        """Whether the list must say 未找到较匹配的能力: nothing on it is above 弱."""
+        return all(entry.level == WEAK for entry in self.ranked)
+
+
+def weighted_terms(text: MatchText, statistics: Statistics, limit: int) -> list[tuple[str, float]]:
+    """The query's terms of highest tf·idf that the collection knows, each with its weight 1 + ln tf, best first."""
+    known = [
+        (count * statistics.bm25_idf(term), term, count)
+        for term, count in text.text_counts.items()
+        if statistics.frequencies.get(term, 0) > 0
+    ]
+    known.sort(key=lambda entry: (-entry[0], entry[1]))
+    return [(term, 1 + math.log(count)) for _weight, term, count in known[:limit]]
+
+
+def weigh(
+    subject: Subject,
+    candidates: Sequence[Candidate],
+    statistics: Statistics,
+    profile: Profile,
+    *,
+    explained: int = 50,
+) -> Ranking:
+    """Order the candidates. The first `explained` carry reasons and gaps; the order does not depend on that number."""
+    allowed: list[Candidate] = []
+    excluded: list[Excluded] = []
+    for candidate in candidates:
+        obstacle = _obstacle(subject, candidate)
+        if obstacle is None:
+            allowed.append(candidate)
+        else:
+            excluded.append(obstacle)
+    if not allowed:
+        return Ranking((), tuple(excluded), 0.0)
+    texts = _TextEvidence(subject.text, statistics, profile)
+    evidence = [texts.of(candidate.text) for candidate in allowed]
+    best_cosine = max(cosine for _bm25, cosine in evidence)
+    scale = min(1.0, best_cosine / profile.cosine_scale)
+    fused = _fuse(subject, allowed, evidence, profile)
+    weighed: list[tuple[float, str, int, dict[str, float], str]] = []
+    for position, candidate in enumerate(allowed):
+        factors = {"text": fused[position] * scale}
+        factors.update(_other_factors(subject, candidate.facts, profile))
+        total = sum(getattr(profile, name) for name in factors)
+        raw = sum(getattr(profile, name) * value for name, value in factors.items()) / total if total else 0.0
+        weighed.append((-raw, candidate.identity, position, factors, _level(evidence[position][1], profile)))
+    weighed.sort(key=lambda entry: entry[:2])
+    ranked = []
+    for place, (negative, identity, position, factors, level) in enumerate(weighed):
+        bm25, cosine = evidence[position]
+        score = round(-negative * 100, 1)
+        reasons: tuple[Reason, ...] = ()
+        gaps: tuple[Gap, ...] = ()
+        if place < explained:
+            reasons, gaps = _explain(subject, allowed[position], texts, factors, score, level, profile)
+        ranked.append(Weighed(identity, score, level, round(cosine, 4), round(bm25, 4), factors, reasons, gaps))
+    return Ranking(tuple(ranked), tuple(excluded), best_cosine)
+
+
+def mutual_score(first: float, second: float) -> float:
+    """Both sides must have something to gain: the geometric mean is nil when one of them has nothing (matching.md §2)."""
+    return round(math.sqrt(max(first, 0.0) * max(second, 0.0)), 1)
+
+
+# --- text ----------------------------------------------------------------------------------------------------------
+
+
+class _TextEvidence:
+    """BM25 and cosine of one query against packed texts. Everything that does not depend on a candidate is made once."""
+
+    def __init__(self, text: MatchText, statistics: Statistics, profile: Profile) -> None:
+        self.profile = profile
+        self.statistics = statistics
+        self.text = text
+        chosen = weighted_terms(text, statistics, profile.weighing_terms)
+        self.bm25 = {term_id(term): weight * statistics.bm25_idf(term) for term, weight in chosen}
+        self.cosine = self._vector(text.text_counts, profile)
+        self.title_cosine = self._vector(text.title_counts, profile) if text.title_counts and text.body else self.cosine
+
+    def _vector(self, counts: Mapping[str, int], profile: Profile) -> dict[int, float]:
+        """Term number to (query weight × idf): the dot product still multiplies by the document's own tf weight."""
+        weights = []
+        for term, count in counts.items():
+            idf = self.statistics.cosine_idf(term)
+            weights.append(((1 + math.log(count)) * idf, term, idf))
+        norm = math.sqrt(sum(weight * weight for weight, _term, _idf in weights)) or 1.0
+        present = [entry for entry in weights if self.statistics.frequencies.get(entry[1], 0) > 0]
+        present.sort(key=lambda entry: (-entry[0], entry[1]))
+        return {term_id(term): weight * idf / norm for weight, term, idf in present[: profile.cosine_terms]}
+
+    def of(self, packed: PackedText) -> tuple[float, float]:
+        """(BM25 of title and text, mean cosine of title and full text)."""
+        profile, statistics = self.profile, self.statistics
+        bm25 = self._bm25(packed.text_once, packed.text_more, packed.text_length, statistics.mean_text_length)
+        cosine = self._dot(self.cosine, packed.text_once, packed.text_more) / packed.text_norm
+        if packed.title_length:
+            bm25 += profile.title_weight * self._bm25(
+                packed.title_once, packed.title_more, packed.title_length, statistics.mean_title_length
+            )
+            title = self._dot(self.cosine, packed.title_once, packed.title_more)
+            if self.title_cosine is not self.cosine:
+                # The other title against ours and against our whole text, half and half.
+                title = (title + self._dot(self.title_cosine, packed.title_once, packed.title_more)) / 2
+            cosine = (cosine + title / packed.title_norm) / 2
+        else:
+            # Without a title the text stands for it: a title counts about as much as the body does.
+            bm25 *= 2
+        return bm25, min(cosine, 1.0)
+
+    def _bm25(self, once: Sequence[int], more: Mapping[int, int], length: int, mean_length: float) -> float:
+        profile, weights = self.profile, self.bm25
+        k1 = profile.k1
+        saturation = k1 * (1 - profile.b + profile.b * length / mean_length)
+        total = sum([weights[term] for term in weights.keys() & once]) * (k1 + 1) / (1 + saturation)
+        for term in weights.keys() & more.keys():
+            count = more[term]
+            total += weights[term] * count * (k1 + 1) / (count + saturation)
+        return total
+
+    def _dot(self, vector: Mapping[int, float], once: Sequence[int], more: Mapping[int, int]) -> float:
+        total = sum([vector[term] for term in vector.keys() & once])
+        for term in vector.keys() & more.keys():
+            total += vector[term] * (1 + math.log(more[term]))
+        return total
+
+    def phrases(self, packed: PackedText, limit: int = 6) -> list[dict[str, str]]:
+        """What both texts have in common, as words a person can find in them: longest runs of shared bigrams.
+
+        Each with the field it is in; the weightiest first.
+        """
+        positions, runs = self._positions, self._runs
+        text = positions.keys() & packed.text_once
+        text |= positions.keys() & packed.text_more.keys()
+        places = sorted(place for number in text for place in positions[number])
+        found: dict[str, float] = {}
+        at = 0
+        while at < len(places):
+            run, start = places[at]
+            stop = start
+            while at < len(places) and places[at] == (run, stop):
+                stop += 1
+                at += 1
+            phrase = runs[run][start : stop + 1] if is_han(runs[run]) else runs[run]
+            if phrase not in found:
+                found[phrase] = self._weight(phrase)
+        best = sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))[:limit]
+        title = set(packed.title_once).union(packed.title_more)
+        return [
+            {"term": phrase, "field": "title" if all(term_id(part) in title for part in _bigrams(phrase)) else "text"}
+            for phrase, weight in best
+            if weight > 0
+        ]
+
+    def _weight(self, phrase: str) -> float:
+        return sum(self.bm25.get(term_id(part), 0.0) for part in _bigrams(phrase))
+
+    @cached_property
+    def _runs(self) -> list[str]:
+        return _distinct_runs(self.text)
+
+    @cached_property
+    def _positions(self) -> dict[int, list[tuple[int, int]]]:
+        """Where in the query's runs each bigram (or whole word) that the collection knows begins."""
+        places: dict[int, list[tuple[int, int]]] = {}
+        for number, run in enumerate(self._runs):
+            for start, part in enumerate(_bigrams(run)):
+                if self.statistics.frequencies.get(part, 0) > 0:
+                    places.setdefault(term_id(part), []).append((number, start))
+        return places
+
+
+def _distinct_runs(text: MatchText) -> list[str]:
+    """Runs of Han characters (two or more) and single words of the text, each once."""
+    return [run for run in words_and_phrases(f"{text.title}\n{text.body}") if len(run) > 1 or not is_han(run)]
+
+
+def _bigrams(phrase: str) -> list[str]:
+    if not is_han(phrase) or len(phrase) == 1:
+        return [phrase]
+    return [phrase[position : position + 2] for position in range(len(phrase) - 1)]
+
+
+def _normalised(values: Sequence[float]) -> list[float]:
+    """Min-max over the candidates of one query; equal values count 1."""
+    lowest, highest = min(values), max(values)
+    if highest - lowest <= 1e-12:
+        return [1.0] * len(values)
+    return [(value - lowest) / (highest - lowest) for value in values]
+
+
+def _fuse(
+    subject: Subject, candidates: Sequence[Candidate], evidence: Sequence[tuple[float, float]], profile: Profile
+) -> list[float]:
+    """BM25 and cosine half and half; a short query by BM25 alone; a configured vector takes its share of the whole."""
+    text = _normalised([bm25 for bm25, _cosine in evidence])
+    if subject.text.length >= profile.short_query_length:
+        cosine = _normalised([cosine for _bm25, cosine in evidence])
+        share = profile.cosine_share
+        text = [(1 - share) * one + share * other for one, other in zip(text, cosine, strict=True)]
+    vectors = [candidate.vector for candidate in candidates if candidate.vector is not None]
+    if len(vectors) == len(candidates):
+        share = profile.vector_share
+        text = [(1 - share) * one + share * other for one, other in zip(text, _normalised(vectors), strict=True)]
+    return text
+
+
+def _level(cosine: float, profile: Profile) -> str:
+    """The level follows the candidate's own cosine, so it means the same in every list."""
+    if cosine >= profile.strong_cosine:
+        return STRONG
+    return MEDIUM if cosine >= profile.medium_cosine else WEAK
+
+
+# --- the other factors: each is a value from 0 to 1, or absent when either side says nothing -----------------------
+
+
+def _other_factors(subject: Subject, other: Facts, profile: Profile) -> dict[str, float]:
+    demand, supply = (subject.facts, other) if subject.is_demand else (other, subject.facts)
+    values = {
+        "category": category_overlap(demand.category, supply.category, profile),
+        "tags": tag_overlap(demand.tags, supply.tags),
+        "track_record": track_record(supply, profile),
+        "service_area": service_area(demand, supply),
+        "budget": budget_fit(demand, supply),
+        "freshness": freshness(other.fresh_day, subject.today, profile),
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def category_overlap(first: str, second: str, profile: Profile) -> float | None:
+    """Same node 1, siblings (or a node and its parent) 0.6, same branch 0.3, else 0."""
+    if not first or not second:
+        return None
+    if first == second:
+        return profile.category_leaf
+    one, two = first.split("."), second.split(".")
+    if one[0] != two[0]:
+        return 0.0
+    parent = one[:-1] == two[:-1] or one[:-1] == two or two[:-1] == one
+    return profile.category_sibling if parent and len(one) + len(two) > 2 else profile.category_branch
+
+
+def tag_overlap(demanded: Sequence[str], offered: Sequence[str]) -> float | None:
+    """Share of the demand's technology tags that the capability carries."""
+    if not demanded or not offered:
+        return None
+    return len(set(demanded) & set(offered)) / len(set(demanded))
+
+
+def track_record(supply: Facts, profile: Profile) -> float | None:
+    """Bayesian mean of confirmed outcomes: few cases stay near the prior, many speak for themselves."""
+    if not supply.outcomes:
+        return None
+    return (profile.prior_outcomes * profile.prior_mean + supply.outcomes_confirmed) / (
+        profile.prior_outcomes + supply.outcomes
+    )
+
+
+def service_area(demand: Facts, supply: Facts) -> float | None:
+    """The declared service area covers the demand's district, city or province: 1; only another place of its
+    economic circle: 0.5; else 0. Never the vendor's seat (domain.md §5.9)."""
+    if not demand.regions or not (supply.regions or supply.whole_province):
+        return None
+    if supply.whole_province or set(demand.regions) & set(supply.regions):
+        return 1.0
+    return 0.5 if demand.circle and demand.circle in supply.circles else 0.0
+
+
+def budget_fit(demand: Facts, supply: Facts) -> float | None:
+    """1 when the offer can begin within the budget, else the share of its lowest price that the budget pays for."""
+    limit = demand.amount_maximum or demand.amount_minimum
+    price = supply.amount_minimum or supply.amount_maximum
+    if not limit or not price:
+        return None
+    return 1.0 if price <= limit else limit / price
+
+
+def freshness(day: int | None, today: int | None, profile: Profile) -> float | None:
+    """1 within the first weeks, then evenly down to 0 after a year."""
+    if day is None or today is None:
+        return None
+    age = today - day
+    if age <= profile.fresh_days:
+        return 1.0
+    return max(0.0, 1 - (age - profile.fresh_days) / (profile.stale_days - profile.fresh_days))
+
+
+# --- hard conditions ---------------------------------------------------------------------------------------------
+
+
+def missing_credentials(demand: Facts, supply: Facts) -> list[str]:
+    """Required credentials that none of the valid ones held answers to (either name contains the other)."""
+    held = [_plain(name) for name in supply.credentials]
+    return [
+        name
+        for name in demand.required_credentials
+        if not any(_plain(name) in entry or (entry and entry in _plain(name)) for entry in held)
+    ]
+
+
+def _plain(text: str) -> str:
+    return "".join(normalise(text).split())
+
+
+def _obstacle(subject: Subject, candidate: Candidate) -> Excluded | None:
+    other = candidate.facts
+    demand, supply = (subject.facts, other) if subject.is_demand else (other, subject.facts)
+    if demand.organisation and demand.organisation == supply.organisation:
+        return Excluded(candidate.identity, "same_organisation")
+    missing = missing_credentials(demand, supply)
+    if missing:
+        return Excluded(candidate.identity, "credential_missing", {"credentials": missing})
+    if demand.deadline_day is not None and subject.today is not None and demand.deadline_day < subject.today:
+        return Excluded(candidate.identity, "deadline_passed", {"day": demand.deadline_day})
+    return None
+
+
+# --- reasons -----------------------------------------------------------------------------------------------------
+
+
+def _shares(factors: Mapping[str, float], score: float, profile: Profile) -> dict[str, float]:
+    """Each factor's part of the score shown, in tenths of a point, by largest remainder: the parts add up to it."""
+    target = round(score * 10)
+    weighted = {name: getattr(profile, name) * value for name, value in factors.items()}
+    total = sum(weighted.values())
+    if total <= 0 or target == 0:
+        return dict.fromkeys(factors, 0.0)
+    exact = {name: target * value / total for name, value in weighted.items()}
+    parts = {name: int(value) for name, value in exact.items()}
+    rest = target - sum(parts.values())
+    for name in sorted(exact, key=lambda key: (parts[key] - exact[key], key))[:rest]:
+        parts[name] += 1
+    return {name: part / 10 for name, part in parts.items()}
+
+
+def _explain(
+    subject: Subject,
+    candidate: Candidate,
+    texts: _TextEvidence,
+    factors: Mapping[str, float],
+    score: float,
+    level: str,
+    profile: Profile,
+) -> tuple[tuple[Reason, ...], tuple[Gap, ...]]:
+    other = candidate.facts
+    demand, supply = (subject.facts, other) if subject.is_demand else (other, subject.facts)
+    shares = _shares(factors, score, profile)
+    values: dict[str, dict[str, Any]] = {
+        "text": {"terms": texts.phrases(candidate.text), "level": level},
+        "category": {"demand": demand.category, "supply": supply.category, "overlap": factors.get("category")},
+        "tags": {"shared": sorted(set(demand.tags) & set(supply.tags))},
+        "track_record": {
+            "delivered": supply.outcomes,
+            "confirmed": supply.outcomes_confirmed,
+            "comparable": _comparable_cases(subject, supply, texts),
+        },
+        "service_area": {
+            "whole_province": supply.whole_province,
+            "regions": sorted(set(demand.regions) & set(supply.regions)),
+        },
+        "budget": {
+            "budget": demand.amount_maximum or demand.amount_minimum,
+            "price": supply.amount_minimum or supply.amount_maximum,
+        },
+        "freshness": {"day": other.fresh_day},
+    }
+    if demand.required_credentials:
+        values["text"]["credentials"] = list(demand.required_credentials)
+    reasons = [
+        Reason(name, shares[name], values[name]) for name, value in factors.items() if name == "text" or value > 0
+    ]
+    reasons.sort(key=lambda reason: -reason.share)
+    return tuple(reasons), tuple(_gaps(demand, supply, factors, level))
+
+
+def _comparable_cases(subject: Subject, supply: Facts, texts: _TextEvidence, limit: int = 3) -> list[str]:
+    """Delivered cases whose titles share weighty terms with the demand. Only when the demand is the one who asks."""
+    if not subject.is_demand or not supply.cases:
+        return []
+    rated = []
+    for title in supply.cases:
+        weight = sum(texts.bm25.get(term_id(term), 0.0) for term in set(tokens(title)))
+        if weight > 0:
+            rated.append((-weight, title))
+    return [title for _weight, title in sorted(rated)[:limit]]
+
+
+def _gaps(demand: Facts, supply: Facts, factors: Mapping[str, float], level: str) -> list[Gap]:
+    gaps: list[Gap] = []
+    if level == WEAK:
+        gaps.append(Gap("text_weak"))
+    if factors.get("category") == 0:
+        gaps.append(Gap("category_different", {"demand": demand.category, "supply": supply.category}))
+    if "tags" in factors and factors["tags"] < 1:
+        gaps.append(Gap("tags_missing", {"tags": sorted(set(demand.tags) - set(supply.tags))}))
+    if "service_area" in factors and factors["service_area"] < 1:
+        gaps.append(Gap("service_area_not_covered", {"region": demand.regions[0]}))
+    if "budget" in factors and factors["budget"] < 1:
+        gaps.append(
+            Gap(
+                "price_above_budget",
+                {
+                    "budget": demand.amount_maximum or demand.amount_minimum,
+                    "price": supply.amount_minimum or supply.amount_maximum,
+                },
+            )
+        )
+    if not supply.cases and not supply.outcomes:
+        gaps.append(Gap("no_delivered_case"))
+    elif supply.outcomes and not supply.outcomes_confirmed:
+        gaps.append(Gap("case_unconfirmed"))
+    return gaps

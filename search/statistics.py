@@ -1,0 +1,93 @@
+"""What a collection looks like: how many documents, how long, how frequent each term. Read by weighing and by indexing.
+
+Norms of documents are made when a document is indexed, so they need document frequencies before the index exists.
+A sample of the collection is enough for that: a norm is a sum over hundreds of terms. Frequencies of a query's own
+terms are asked from the engine, exactly, at the time of the query.
+"""
+
+import math
+import zlib
+from array import array
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+#: Documents looked at for the frequencies; more do not change a norm by one per cent.
+SAMPLE_SIZE = 10_000
+
+
+def smoothed_idf(documents: int, frequency: float) -> float:
+    """The weight of a term in the cosine (the smoothed form: never zero, a term of every document counts 1)."""
+    return math.log((1 + documents) / (1 + frequency)) + 1
+
+
+@dataclass(frozen=True)
+class TermStatistics:
+    """A snapshot. `frequencies` (by term number) leaves out terms of a single document."""
+
+    documents: int = 0
+    mean_title_length: float = 1.0
+    mean_text_length: float = 1.0
+    frequencies: Mapping[int, int] = field(default_factory=dict)
+
+    def norm(self, counts: Mapping[int, int]) -> float:
+        """Length of the sublinear tf·idf vector of a text; 1 for an empty one, so that it can divide."""
+        known, documents, log = self.frequencies.get, self.documents, math.log
+        logs = self._logs
+        total = 0.0
+        for term, count in counts.items():
+            frequency = known(term, 1)
+            weight = logs.get(frequency)
+            if weight is None:
+                weight = logs[frequency] = smoothed_idf(documents, min(frequency, documents))
+            if count > 1:
+                weight *= 1 + log(count)
+            total += weight * weight
+        return math.sqrt(total) or 1.0
+
+    @property
+    def _logs(self) -> dict[int, float]:
+        cache = self.__dict__.get("_log_cache")
+        if cache is None:
+            cache = {}
+            object.__setattr__(self, "_log_cache", cache)
+        return cache
+
+    def frequencies_to_bytes(self) -> bytes:
+        terms = array("I", self.frequencies.keys())
+        counts = array("I", self.frequencies.values())
+        return zlib.compress(len(terms).to_bytes(4, "little") + terms.tobytes() + counts.tobytes(), level=6)
+
+
+def frequencies_from_bytes(packed: bytes) -> dict[int, int]:
+    raw = zlib.decompress(packed)
+    size = int.from_bytes(raw[:4], "little")
+    terms, counts = array("I", raw[4 : 4 + 4 * size]), array("I", raw[4 + 4 * size :])
+    return dict(zip(terms, counts, strict=True))
+
+
+class StatisticsBuilder:
+    """Collects `TermStatistics` document by document."""
+
+    def __init__(self) -> None:
+        self.documents = 0
+        self._titled = 0
+        self._title_length = 0
+        self._text_length = 0
+        self._frequencies: Counter[int] = Counter()
+
+    def add(self, title: Mapping[int, int], text: Mapping[int, int]) -> None:
+        self.documents += 1
+        if title:
+            self._titled += 1
+            self._title_length += sum(title.values())
+        self._text_length += sum(text.values())
+        self._frequencies.update(text.keys())
+
+    def finish(self) -> TermStatistics:
+        return TermStatistics(
+            documents=self.documents,
+            mean_title_length=max(self._title_length / max(self._titled, 1), 1.0),
+            mean_text_length=max(self._text_length / max(self.documents, 1), 1.0),
+            frequencies={term: count for term, count in self._frequencies.items() if count > 1},
+        )
