@@ -13,7 +13,9 @@ from accounts.enums import Role
 from accounts.permissions import has_role, is_signed_in, organisation_ids, organisation_of
 from accounts.selectors import within_region
 from core.clock import BEIJING, now, today
+from core.enums import PublicityClass
 from core.errors import ObjectNotFound
+from core.models import Attachment
 from core.quarters import Quarter
 from scenarios.enums import QuarterlyListState, ReviewStage, ScenarioState
 from scenarios.models import (
@@ -312,3 +314,11 @@ def scenario_figures() -> dict[str, int]:
             quarterly_list__published_at__isnull=False,
         ).count(),
     }
+
+
+def may_download(user: Any, subject_id: str, attachment: Attachment) -> bool:
+    """Files of a demand: public ones by whoever sees the demand, private ones by its file's readers."""
+    scenario = visible_to(user).filter(pk=subject_id).select_related("owner", "owner__region", "region").first()
+    if scenario is None:
+        return False
+    return attachment.publicity == PublicityClass.PUBLIC or sees_review_file(user, scenario)

@@ -10,6 +10,7 @@ from accounts.enums import Role
 from accounts.permissions import has_role, is_signed_in, organisation_ids, organisation_of
 from accounts.selectors import within_region
 from core.errors import ObjectNotFound
+from core.models import Attachment
 from vendors.enums import CapabilityState
 from vendors.models import PUBLIC_STATES, Capability, VendorProfile
 from vendors.permissions import may_edit_profile
@@ -116,3 +117,21 @@ def vendor_figures() -> dict[str, int]:
         "capabilities": Capability.objects.filter(state=CapabilityState.LISTED).count(),
         "vendors": VendorProfile.objects.filter(capabilities__state=CapabilityState.LISTED).distinct().count(),
     }
+
+
+def may_download(user: Any, subject_id: str, _attachment: Attachment) -> bool:
+    """Evidence of a vendor (credentials): its own staff, its reviewers, supervisors."""
+    profile = VendorProfile.objects.select_related("organisation", "organisation__region").filter(pk=subject_id).first()
+    if profile is None:
+        return False
+    own = organisation_of(user)
+    return (
+        may_edit_profile(user, profile)
+        or has_role(user, Role.PROVINCIAL_REVIEWER, Role.SUPERVISOR)
+        or (
+            has_role(user, Role.FIRST_REVIEWER)
+            and own is not None
+            and own.region is not None
+            and own.region.covers(profile.organisation.region)
+        )
+    )

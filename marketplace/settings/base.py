@@ -201,6 +201,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "ScenarioStateEnum": "scenarios.enums.ScenarioState",
+        "QuarterlyListStateEnum": "scenarios.enums.QuarterlyListState",
+        "CapabilityStateEnum": "vendors.enums.CapabilityState",
+    },
 }
 
 #: Search engine by URL: `embedded:///absolute/folder` or `elasticsearch://host:port` (issue 4).

@@ -1,0 +1,145 @@
+"""Files beside records: checked by type and content, private by default, named at random on disk (V28)."""
+
+import hashlib
+import zipfile
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import Any
+
+import puremagic
+from django.core.files.uploadedfile import UploadedFile
+from django.db import models, transaction
+from django.utils.translation import gettext as _
+
+from core import audit
+from core.enums import PublicityClass, ScanState
+from core.errors import InvalidInput, ObjectNotFound
+from core.models import Attachment
+
+LARGEST_BYTES = 20 * 1024 * 1024
+LONGEST_NAME = 120
+#: Ending → (content type, signature kinds that its first bytes may have).
+ALLOWED_TYPES: dict[str, tuple[str, frozenset[str]]] = {
+    ".pdf": ("application/pdf", frozenset({".pdf"})),
+    ".docx": (
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        frozenset({".docx", ".zip"}),
+    ),
+    ".xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", frozenset({".xlsx", ".zip"})),
+    ".png": ("image/png", frozenset({".png"})),
+    ".jpg": ("image/jpeg", frozenset({".jpg", ".jpeg", ".jfif"})),
+    ".jpeg": ("image/jpeg", frozenset({".jpg", ".jpeg", ".jfif"})),
+}
+_OFFICE_PART = {".docx": "word/document.xml", ".xlsx": "xl/workbook.xml"}
+MOST_ENTRIES = 2000
+LARGEST_UNPACKED_BYTES = 200 * 1024 * 1024
+
+Reader = Callable[[Any, str, Attachment], bool]
+_readers: dict[str, Reader] = {}
+
+
+def register_reader(subject_type: str, reader: Reader) -> None:
+    """Name who may download the files of a kind of record: `reader(user, subject_id, attachment) -> bool`."""
+    _readers[subject_type] = reader
+
+
+def _refuse(message: str) -> InvalidInput:
+    return InvalidInput({"file": [message]})
+
+
+def checked_content_type(file: UploadedFile) -> str:
+    """The content type of an acceptable file; InvalidInput says why another is not.
+
+    The ending, the first bytes and, for Office files, the structure must agree; macros and bombs are refused.
+    """
+    name = PurePosixPath(file.name or "").name
+    ending = PurePosixPath(name).suffix.lower()
+    if ending not in ALLOWED_TYPES:
+        raise _refuse(_("不接受“%s”这类文件。可以上传 PDF、Word（docx）、Excel（xlsx）、PNG 或 JPG。") % (ending or name))
+    if file.size == 0:
+        raise _refuse(_("文件是空的，请检查后重新选择。"))
+    if file.size > LARGEST_BYTES:
+        raise _refuse(_("文件超过 20 MB，请压缩或拆分后上传。"))
+    content_type, signatures = ALLOWED_TYPES[ending]
+    head = file.read(4096)
+    file.seek(0)
+    try:
+        found = {match.extension.lower() for match in puremagic.magic_string(head)}
+    except puremagic.PureError:
+        found = set()
+    if found.isdisjoint(signatures):
+        raise _refuse(_("文件内容与扩展名“%s”不符，可能是改过名的其他文件，请用原程序另存后上传。") % ending)
+    if ending in _OFFICE_PART:
+        _check_office_structure(file, _OFFICE_PART[ending])
+    return content_type
+
+
+def _check_office_structure(file: UploadedFile, main_part: str) -> None:
+    try:
+        with zipfile.ZipFile(file) as package:
+            entries = package.infolist()
+    except zipfile.BadZipFile:
+        raise _refuse(_("文件已损坏，无法打开，请用原程序另存后上传。")) from None
+    finally:
+        file.seek(0)
+    names = {entry.filename for entry in entries}
+    if main_part not in names:
+        raise _refuse(_("文件内容不是有效的 Office 文档，请用原程序另存后上传。"))
+    if any(name.lower().endswith("vbaproject.bin") for name in names):
+        raise _refuse(_("文件中带有宏，出于安全考虑不予接受，请另存为不带宏的格式。"))
+    if len(entries) > MOST_ENTRIES or sum(entry.file_size for entry in entries) > LARGEST_UNPACKED_BYTES:
+        raise _refuse(_("文件展开后过大，不予接受。"))
+
+
+@transaction.atomic
+def attach(
+    *,
+    acting_user: Any,
+    subject: models.Model,
+    file: UploadedFile,
+    purpose: str,
+    publicity: str = PublicityClass.PRIVATE,
+) -> Attachment:
+    """Keep `file` beside `subject`. The caller has checked that the person may write the subject."""
+    content_type = checked_content_type(file)
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)
+    attachment = Attachment(
+        subject_type=subject._meta.label_lower,
+        subject_id=str(subject.pk),
+        purpose=purpose,
+        original_name=PurePosixPath(file.name).name[-LONGEST_NAME:],
+        content_type=content_type,
+        size=file.size,
+        sha256=digest.hexdigest(),
+        publicity=publicity,
+        scan_state=ScanState.CLEAN,
+        uploaded_by=acting_user,
+    )
+    attachment.file.save("content", file, save=False)
+    attachment.save()
+    audit.record(acting_user, "core.attachment.add", attachment, {"sha256": attachment.sha256, "purpose": purpose})
+    return attachment
+
+
+def attachments_of(subject: models.Model) -> models.QuerySet[Attachment]:
+    """Files beside a record, in order of upload; the page shows those its viewer may read."""
+    return Attachment.objects.filter(subject_type=subject._meta.label_lower, subject_id=str(subject.pk))
+
+
+def may_read(user: Any, attachment: Attachment) -> bool:
+    """Public files of a record one may see; private ones if the record's own app says so. Refused when unsure."""
+    reader = _readers.get(attachment.subject_type)
+    return reader is not None and attachment.scan_state == ScanState.CLEAN and reader(
+        user, attachment.subject_id, attachment
+    )
+
+
+def attachment_for(user: Any, public_id: Any) -> Attachment:
+    """The one door to a file."""
+    attachment = Attachment.objects.filter(public_id=public_id).first()
+    if attachment is None or not may_read(user, attachment):
+        raise ObjectNotFound()
+    return attachment

@@ -1,0 +1,1 @@
+"""Pages of the demand side, by who uses them."""
