@@ -1,0 +1,116 @@
+"""What every index declares: its fields, which rows it is made of, and how a row becomes a document."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import rjieba
+from django.db.models import Model, QuerySet
+from django.utils.translation import gettext_lazy as _
+from pypinyin import Style, lazy_pinyin
+
+from core.clock import BEIJING
+from core.models import Category, Region
+from search.analysis import normalise, tokens
+from search.contract import Field, Kind, Schema
+from search.match_text import MatchText
+from search.statistics import TermStatistics
+
+#: Separates what is typed from what is shown in a suggestion value.
+SUGGESTION_MARK = "\x1f"
+SUGGESTED_STARTS = 6
+
+PUBLIC = "public"
+PROVINCE = "province"
+LISTS = "lists"
+
+#: Budget bands by upper limit in yuan; the last has none (facet 预算档).
+BUDGET_BANDS: tuple[tuple[str, int | None, Any], ...] = (
+    ("under_100k", 100_000, _("10 万元以下")),
+    ("under_500k", 500_000, _("10–50 万元")),
+    ("under_1m", 1_000_000, _("50–100 万元")),
+    ("under_5m", 5_000_000, _("100–500 万元")),
+    ("over_5m", None, _("500 万元以上")),
+)
+NO_BUDGET = "none"
+
+#: Fields of the indexes that pages search.
+PAGE_FIELDS = (
+    Field("title", Kind.TOKENS),
+    Field("text", Kind.TOKENS),
+    Field("visible", Kind.KEYWORD),
+    Field("suggestion", Kind.KEYWORD),
+    Field("code", Kind.KEYWORD),
+)
+
+
+@dataclass(frozen=True)
+class Index:
+    """One index. `prepare` returns the whole document, or None for a row that must not be in it."""
+
+    schema: Schema
+    model: type[Model]
+    get_queryset: Callable[[], QuerySet]
+    prepare: Callable[[Any, TermStatistics], dict[str, Any] | None]
+    text_of: Callable[[Any], MatchText] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.schema.name
+
+
+def budget_band(minimum_fen: int | None, maximum_fen: int | None) -> str:
+    """The band of the upper limit, or of the only figure known."""
+    fen = maximum_fen or minimum_fen
+    if not fen:
+        return NO_BUDGET
+    for name, limit, _label in BUDGET_BANDS:
+        if limit is None or fen < limit * 100:
+            return name
+    return BUDGET_BANDS[-1][0]
+
+
+def region_chain(region: Region | None) -> list[str]:
+    """The region's code and those of the city and province it lies in: 370102 → 370102, 370100, 370000."""
+    if region is None:
+        return []
+    return list(dict.fromkeys([region.code, f"{region.code[:4]}00", f"{region.code[:2]}0000"]))
+
+
+def city_code(region: Region | None) -> str | None:
+    return region.city_code if region else None
+
+
+def circle_of(region: Region | None) -> str:
+    """The economic circle of a city, or of the city a district belongs to; "" outside any."""
+    if region is None:
+        return ""
+    return region.circle or (region.parent.circle if region.parent else "")
+
+
+def branch_codes(category: Category | None) -> list[str]:
+    return category.branch_codes if category else []
+
+
+def joined_tokens(parts: Sequence[str | None]) -> str:
+    return " ".join(token for part in parts if part for token in tokens(part))
+
+
+def suggestions(title: str) -> list[str]:
+    """What may be typed to find this title: its beginning at each word, its pinyin, its initials."""
+    shown = " ".join(title.split())[:60]
+    words = [word for word in rjieba.cut(normalise(shown)) if word.strip()]
+    starts = ["".join(words[position:]) for position in range(min(len(words), SUGGESTED_STARTS))]
+    syllables = lazy_pinyin(shown, errors="default")
+    initials = lazy_pinyin(shown, style=Style.FIRST_LETTER, errors="default")
+    typed = [*starts, normalise("".join("".join(syllables).split())), normalise("".join("".join(initials).split()))]
+    return [f"{start[:80]}{SUGGESTION_MARK}{shown}" for start in dict.fromkeys(typed) if start]
+
+
+def day_number(moment: Any) -> int | None:
+    """A date or an aware moment (its Beijing date) as an ordinal: engines compare integers alike."""
+    if moment is None:
+        return None
+    if hasattr(moment, "hour"):
+        moment = moment.astimezone(BEIJING).date()
+    return moment.toordinal()

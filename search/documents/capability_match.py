@@ -1,0 +1,86 @@
+"""The index demands are matched against: capabilities verified, listed and in force, one document each."""
+
+import json
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from accounts.enums import OrganisationState
+from core.clock import today
+from search.contract import Schema
+from search.documents.base import Index, circle_of, day_number
+from search.match_text import MATCH_FIELDS, MatchText, match_text
+from search.statistics import TermStatistics
+from vendors.enums import CapabilityState
+from vendors.models import Capability
+from vendors.selectors import with_relations
+
+SCHEMA = Schema("capability_match", 1, MATCH_FIELDS)
+
+
+def get_queryset() -> QuerySet[Capability]:
+    in_force = Q(expires_on__isnull=True) | Q(expires_on__gte=today())
+    return with_relations(
+        Capability.objects.filter(
+            in_force, state=CapabilityState.LISTED, vendor__organisation__state=OrganisationState.VERIFIED
+        )
+    ).prefetch_related("tags", "service_regions__parent", "cases", "vendor__credentials")
+
+
+def text_of(capability: Capability) -> MatchText:
+    """What a capability says for matching: what it does and where it was used, not who offers it."""
+    return match_text(
+        capability.title,
+        [
+            capability.summary,
+            capability.description,
+            capability.scenarios_of_use,
+            capability.technical_features,
+            *(tag.name for tag in capability.tags.all()),
+            *(case.title for case in capability.cases.all()),
+        ],
+    )
+
+
+def facts_of(capability: Capability) -> dict[str, Any]:
+    """Evidence besides text, as `matching.scoring.Facts` reads it. The vendor's seat is not among it (domain.md §5.9)."""
+    cases = list(capability.cases.all())
+    regions = list(capability.service_regions.all())
+    facts = {
+        "organisation": str(capability.vendor.organisation.public_id),
+        "category": capability.category.code if capability.category else "",
+        "tags": sorted(tag.name for tag in capability.tags.all()),
+        "regions": sorted(region.code for region in regions),
+        "circles": sorted({circle_of(region) for region in regions} - {""}),
+        "whole_province": capability.serves_whole_province,
+        "amount_minimum": capability.price_min_fen,
+        "amount_maximum": capability.price_max_fen,
+        "credentials": sorted(
+            [entry.name, day_number(entry.valid_until) or 0]
+            for entry in capability.vendor.credentials.all()
+            if entry.valid_from is None or entry.valid_from <= today()
+        ),
+        "cases": [case.title for case in cases],
+        "outcomes": len(cases),
+        "outcomes_confirmed": sum(1 for case in cases if case.confirmed_at is not None),
+        "fresh_day": day_number(capability.verified_at or capability.listed_at),
+    }
+    return {name: value for name, value in facts.items() if value not in (None, "", [], False, 0)}
+
+
+def may_be_matched(capability: Capability) -> bool:
+    """Listed, of a verified organisation, and not expired."""
+    return (
+        capability.state == CapabilityState.LISTED
+        and capability.vendor.organisation.state == OrganisationState.VERIFIED
+        and (capability.expires_on is None or capability.expires_on >= today())
+    )
+
+
+def prepare(capability: Capability, statistics: TermStatistics) -> dict[str, Any] | None:
+    if not may_be_matched(capability):
+        return None
+    return text_of(capability).document(statistics) | {"facts": json.dumps(facts_of(capability), ensure_ascii=False)}
+
+
+INDEX = Index(SCHEMA, Capability, get_queryset, prepare, text_of)

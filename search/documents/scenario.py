@@ -1,0 +1,109 @@
+"""The index behind the search pages for demands. Never holds private contacts, whoever may see the rest."""
+
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+
+from scenarios.enums import ScenarioState
+from scenarios.models import PUBLIC_STATES, ListItem, Scenario
+from scenarios.selectors import with_relations
+from search.contract import Field, Kind, Schema
+from search.documents.base import (
+    LISTS,
+    PAGE_FIELDS,
+    PROVINCE,
+    PUBLIC,
+    Index,
+    branch_codes,
+    budget_band,
+    city_code,
+    day_number,
+    joined_tokens,
+    region_chain,
+    suggestions,
+)
+from search.statistics import TermStatistics
+
+SCHEMA = Schema(
+    "scenario",
+    1,
+    (
+        *PAGE_FIELDS,
+        Field("quarter", Kind.KEYWORD),
+        Field("city", Kind.KEYWORD),
+        Field("category", Kind.KEYWORD),
+        Field("state", Kind.KEYWORD),
+        Field("budget", Kind.KEYWORD),
+        Field("organisation_kind", Kind.KEYWORD),
+        Field("scenario_type", Kind.KEYWORD),
+        Field("listed_day", Kind.INTEGER),
+        Field("deadline_day", Kind.INTEGER),
+        Field("budget_yuan", Kind.INTEGER),
+    ),
+)
+
+#: What is searched besides the title, in the order excerpts are taken from.
+TEXT_FIELDS = (
+    "pain_point",
+    "description",
+    "target_indicators",
+    "available_resources",
+    "data_needs",
+    "acceptance_method",
+    "eligibility_conditions",
+)
+
+
+def get_queryset() -> QuerySet[Scenario]:
+    published = ListItem.objects.filter(quarterly_list__published_at__isnull=False).select_related("quarterly_list")
+    return with_relations(Scenario.objects.exclude(state=ScenarioState.DRAFT)).prefetch_related(
+        "tags", Prefetch("list_items", queryset=published, to_attr="published_items")
+    )
+
+
+def visibility(scenario: Scenario) -> list[str]:
+    """Tokens of those who may read it: the same rule as `scenarios.selectors.visible_to`."""
+    if scenario.state in PUBLIC_STATES:
+        return [PUBLIC]
+    seen_by = [PROVINCE, f"org:{scenario.owner_id}"]
+    seen_by += [f"region:{code}" for code in region_chain(scenario.region or scenario.owner.region)]
+    if scenario.lead_department_id:
+        seen_by.append(f"lead:{scenario.lead_department_id}")
+    if scenario.state in (ScenarioState.POOLED, ScenarioState.FROZEN):
+        seen_by.append(LISTS)
+    return seen_by
+
+
+def prepare(scenario: Scenario, _statistics: TermStatistics) -> dict[str, Any] | None:
+    if scenario.state == ScenarioState.DRAFT:
+        return None
+    maximum = scenario.budget_max_fen or scenario.budget_min_fen
+    return {
+        "title": joined_tokens([scenario.title]),
+        "text": joined_tokens(
+            [
+                scenario.title,
+                *(getattr(scenario, name) for name in TEXT_FIELDS),
+                scenario.owner.name,
+                scenario.code,
+                scenario.external_number,
+                *(tag.name for tag in scenario.tags.all()),
+            ]
+        ),
+        "visible": visibility(scenario),
+        "suggestion": suggestions(scenario.title),
+        "code": scenario.code,
+        "quarter": [item.quarterly_list.quarter.code for item in scenario.published_items],
+        "city": city_code(scenario.region or scenario.owner.region),
+        "category": branch_codes(scenario.category),
+        "state": scenario.state,
+        "budget": budget_band(scenario.budget_min_fen, scenario.budget_max_fen),
+        "organisation_kind": scenario.owner.kind,
+        "scenario_type": scenario.scenario_type,
+        "listed_day": day_number(scenario.listed_at),
+        "deadline_day": day_number(scenario.deadline_at),
+        "budget_yuan": maximum // 100 if maximum else None,
+    }
+
+
+INDEX = Index(SCHEMA, Scenario, get_queryset, prepare)

@@ -1,0 +1,358 @@
+"""Keeping the indexes true to the database: sync of changed rows, rebuild under an alias, check and self-repair.
+
+Everything here runs in the runner (relay, scheduler) or in a command, never in a web process (stack.md §1).
+
+A rebuild is: register the build → from then on puts and deletes go to both generations → load in batches → compare
+counts → promote in one step → drop the old one later (architecture.md §6.4). A change committed before the build was
+registered is read by the load; one committed after it is written to both: nothing is lost in between.
+"""
+
+import logging
+import math
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from core.clock import now
+from search.analysis import count_ids
+from search.contract import Delete, Engine, EngineUnavailable, IndexDamaged, IndexMissing, Operation, Put
+from search.documents import INDEXES
+from search.documents.base import Index
+from search.engines import get_engine
+from search.enums import BuildState
+from search.models import CollectionStatistics, IndexBuild
+from search.statistics import SAMPLE_SIZE, StatisticsBuilder, TermStatistics
+
+logger = logging.getLogger(__name__)
+
+BATCH = 1000
+#: A build that has not moved for this long was killed with its process.
+ABANDONED_AFTER = timedelta(minutes=5)
+#: Readers of another process may still hold the generation they opened a moment ago.
+KEEP_RETIRED = timedelta(seconds=60)
+#: Version of the deletion of a row that is gone: above every version it can have had. Keys are never reused.
+GONE = 2**40
+#: A matching index up to this size is rebuilt at once when its statistics no longer fit; a larger one by the scheduler.
+REBUILT_AT_ONCE = 500
+DRIFT = 0.2
+
+Progress = Callable[[int, int], None]
+
+
+def _no_progress(_done: int, _total: int) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Differences between an index and the database, by key."""
+
+    index: str
+    missing: tuple[str, ...]
+    outdated: tuple[str, ...]
+    superfluous: tuple[str, ...]
+    damaged: bool = False
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.missing or self.outdated or self.superfluous or self.damaged)
+
+
+# --- sync --------------------------------------------------------------------------------------------------------
+
+
+def sync(index_name: str, keys: Iterable[int], engine: Engine | None = None) -> None:
+    """Bring these rows into the index as they are now: re-read, prepare, put or delete, in one commit per generation.
+
+    Idempotent and order-insensitive. Without an index there is nothing to do: the rebuild that makes it reads the rows.
+    """
+    engine = engine or get_engine()
+    index = INDEXES[index_name]
+    wanted = sorted(set(keys))
+    if not wanted:
+        return
+    live = engine.current(index.schema)
+    building = list(
+        IndexBuild.objects.filter(
+            index=index.name, state=BuildState.BUILDING, fingerprint=index.schema.fingerprint
+        ).values_list("generation", flat=True)
+    )
+    for generation in [entry for entry in (live, *building) if entry]:
+        statistics = _statistics_of(generation, index)
+        if statistics is None:
+            continue
+        try:
+            engine.write(index.schema, generation, list(_operations(index, wanted, statistics)))
+        except (IndexMissing, IndexDamaged):
+            logger.warning("search index %s (%s) must be rebuilt", index.name, generation)
+    if live and index.text_of is not None:
+        _refresh_small(index, engine)
+
+
+def _operations(index: Index, keys: Sequence[int], statistics: TermStatistics) -> Iterator[Operation]:
+    for start in range(0, len(keys), BATCH):
+        part = keys[start : start + BATCH]
+        rows = {row.pk: row for row in _all_rows(index).filter(pk__in=part)}
+        for key in part:
+            row = rows.get(key)
+            if row is None:
+                yield Delete(str(key), GONE)
+                continue
+            document = index.prepare(row, statistics)
+            yield (
+                Delete(str(key), row.document_version)
+                if document is None
+                else Put(str(key), row.document_version, document)
+            )
+
+
+def _all_rows(index: Index) -> Any:
+    """Rows by key, with what `prepare` reads, whether or not they belong in the index."""
+    queryset = index.get_queryset()
+    everything = index.model._default_manager.all()
+    everything.query.select_related = queryset.query.select_related
+    everything._prefetch_related_lookups = queryset._prefetch_related_lookups
+    return everything
+
+
+def _statistics_of(generation: str, index: Index) -> TermStatistics | None:
+    """What documents of this generation are prepared with; None when nobody knows (then it must be rebuilt)."""
+    if index.text_of is None:
+        return TermStatistics()
+    key = IndexBuild.objects.filter(generation=generation).values_list("statistics_id", flat=True).first()
+    return _snapshot(key) if key is not None else None
+
+
+@lru_cache(maxsize=4)
+def _snapshot(key: int) -> TermStatistics:
+    return CollectionStatistics.objects.get(pk=key).snapshot(with_frequencies=True)
+
+
+def live_statistics(index_name: str, engine: Engine | None = None) -> CollectionStatistics:
+    """The snapshot the promoted generation was made with (without reading its frequencies). Raises IndexMissing."""
+    engine = engine or get_engine()
+    generation = engine.current(INDEXES[index_name].schema)
+    statistics = (
+        CollectionStatistics.objects.filter(builds__generation=generation).defer("frequencies").first()
+        if generation
+        else None
+    )
+    if statistics is None:
+        raise IndexMissing
+    return statistics
+
+
+def _is_stale(known: int, actual: int) -> bool:
+    return abs(actual - known) > DRIFT * known
+
+
+def _refresh_small(index: Index, engine: Engine) -> None:
+    """A small collection changes its statistics with every few documents: make them and the norms anew at once."""
+    try:
+        actual, known = engine.probe(index.schema), live_statistics(index.name, engine).documents
+    except EngineUnavailable:
+        return
+    if actual <= REBUILT_AT_ONCE and _is_stale(known, actual):
+        rebuild(index.name, engine=engine, reason=_("文档数变化"))
+
+
+# --- rebuild -----------------------------------------------------------------------------------------------------
+
+
+def rebuild(
+    index_name: str, *, engine: Engine | None = None, reason: str = "", progress: Progress = _no_progress
+) -> IndexBuild | None:
+    """Make a new generation from the database and promote it. None when another rebuild of this index is running."""
+    engine = engine or get_engine()
+    index = INDEXES[index_name]
+    build = _register(index, engine, reason)
+    if build is None:
+        return None
+    try:
+        engine.create(index.schema, build.generation)
+        statistics = _statistics_for(index, build)
+        loaded = _load(index, engine, build, statistics, progress)
+        _promote(index, engine, build, loaded)
+    except Exception as error:
+        if not transaction.get_connection().needs_rollback:
+            _finish(build, BuildState.FAILED, error=str(error)[:2000])
+        raise
+    return build
+
+
+def _register(index: Index, engine: Engine, reason: str) -> IndexBuild | None:
+    abandoned = IndexBuild.objects.filter(
+        index=index.name, state=BuildState.BUILDING, heartbeat_at__lt=now() - ABANDONED_AFTER
+    )
+    abandoned.update(state=BuildState.FAILED, finished_at=now(), error=_("建立过程中断"))
+    generation = f"{now():%Y%m%d%H%M%S}-{uuid.uuid4().hex[:8]}"
+    try:
+        with transaction.atomic():
+            return IndexBuild.objects.create(
+                index=index.name,
+                generation=generation,
+                fingerprint=index.schema.fingerprint,
+                engine=engine.name,
+                reason=reason,
+            )
+    except IntegrityError:
+        return None
+
+
+def _statistics_for(index: Index, build: IndexBuild) -> TermStatistics:
+    if index.text_of is None:
+        return TermStatistics()
+    queryset = index.get_queryset()
+    total = queryset.count()
+    step = max(1, math.ceil(total / SAMPLE_SIZE))
+    builder = StatisticsBuilder()
+    for row in islice(queryset.order_by("pk").iterator(chunk_size=BATCH), 0, None, step):
+        text = index.text_of(row)
+        builder.add(count_ids(text.title_counts), count_ids(text.text_counts))
+    statistics = builder.finish()
+    build.statistics = CollectionStatistics.objects.create(
+        index=index.name,
+        documents=statistics.documents * step if step > 1 else statistics.documents,
+        mean_title_length=statistics.mean_title_length,
+        mean_text_length=statistics.mean_text_length,
+        frequencies=statistics.frequencies_to_bytes(),
+    )
+    build.save(update_fields=["statistics"])
+    return statistics
+
+
+def _load(index: Index, engine: Engine, build: IndexBuild, statistics: TermStatistics, progress: Progress) -> int:
+    queryset = index.get_queryset().order_by("pk")
+    total = queryset.count()
+    loaded = 0
+    rows = queryset.iterator(chunk_size=BATCH)
+    while batch := list(islice(rows, BATCH)):
+        operations: list[Operation] = []
+        for row in batch:
+            document = index.prepare(row, statistics)
+            if document is not None:
+                operations.append(Put(str(row.pk), row.document_version, document))
+        engine.write(index.schema, build.generation, operations)
+        loaded += len(operations)
+        IndexBuild.objects.filter(pk=build.pk).update(heartbeat_at=now(), documents=loaded)
+        progress(loaded, total)
+    return loaded
+
+
+def _promote(index: Index, engine: Engine, build: IndexBuild, loaded: int) -> None:
+    found = engine.probe(index.schema, build.generation)
+    # Rows may have come or gone while loading; a generation that lost part of what was loaded is another matter.
+    if found < loaded * 0.9:
+        raise IndexDamaged(_("新建索引的文档数（{found}）明显少于写入数（{loaded}）。").format(found=found, loaded=loaded))
+    IndexBuild.objects.filter(index=index.name, state=BuildState.LIVE).update(
+        state=BuildState.RETIRED, finished_at=now()
+    )
+    build.documents = found
+    _finish(build, BuildState.LIVE)
+    engine.promote(index.schema, build.generation)
+
+
+def _finish(build: IndexBuild, state: str, error: str = "") -> None:
+    build.state, build.finished_at, build.error = state, now(), error
+    build.save(update_fields=["state", "finished_at", "error", "documents"])
+
+
+def drop_unused(engine: Engine | None = None) -> int:
+    """Free generations that were replaced or left unfinished; returns how many."""
+    engine = engine or get_engine()
+    dropped = 0
+    for index in INDEXES.values():
+        live = engine.current(index.schema)
+        waiting = set(
+            IndexBuild.objects.filter(index=index.name, state=BuildState.BUILDING).values_list("generation", flat=True)
+        ) | set(
+            IndexBuild.objects.filter(index=index.name, finished_at__gte=now() - KEEP_RETIRED).values_list(
+                "generation", flat=True
+            )
+        )
+        for generation in engine.generations(index.name):
+            if generation != live and generation not in waiting:
+                engine.drop(index.name, generation)
+                IndexBuild.objects.filter(generation=generation).update(state=BuildState.DROPPED)
+                dropped += 1
+    return dropped
+
+
+# --- check and self-repair ---------------------------------------------------------------------------------------
+
+
+def heal(engine: Engine | None = None) -> list[str]:
+    """Rebuild what is missing, damaged, of an older schema, or made with statistics that no longer fit."""
+    engine = engine or get_engine()
+    rebuilt = []
+    for index in INDEXES.values():
+        reason = _ailment(index, engine)
+        if reason and rebuild(index.name, engine=engine, reason=reason) is not None:
+            rebuilt.append(index.name)
+    drop_unused(engine)
+    return rebuilt
+
+
+def _ailment(index: Index, engine: Engine) -> str:
+    try:
+        actual = engine.probe(index.schema)
+    except IndexMissing:
+        return _("没有可用的索引")
+    except IndexDamaged:
+        return _("索引损坏")
+    if index.text_of is None:
+        return ""
+    try:
+        known = live_statistics(index.name, engine).documents
+    except IndexMissing:
+        return _("缺少语料统计")
+    return _("文档数变化") if _is_stale(known, actual) else ""
+
+
+def ensure_ready(index_name: str, engine: Engine | None = None) -> None:
+    """For whoever is about to match in the background: a missing, damaged or outgrown index is rebuilt first."""
+    engine = engine or get_engine()
+    index = INDEXES[index_name]
+    reason = _ailment(index, engine)
+    if reason:
+        rebuild(index_name, engine=engine, reason=reason)
+
+
+def check(index_name: str, engine: Engine | None = None) -> Drift:
+    """Compare ids and versions in the promoted generation with the database. Raises IndexMissing."""
+    engine = engine or get_engine()
+    index = INDEXES[index_name]
+    statistics = TermStatistics()
+    try:
+        found = dict(engine.versions(index.schema))
+    except IndexDamaged:
+        return Drift(index_name, (), (), (), damaged=True)
+    missing: list[str] = []
+    outdated: list[str] = []
+    wanted: set[str] = set()
+    for row in index.get_queryset().order_by("pk").iterator(chunk_size=BATCH):
+        if index.prepare(row, statistics) is None:
+            continue
+        key = str(row.pk)
+        wanted.add(key)
+        if key not in found:
+            missing.append(key)
+        elif found[key] != row.document_version:
+            outdated.append(key)
+    superfluous = sorted(set(found) - wanted, key=int)
+    return Drift(index_name, tuple(missing), tuple(outdated), tuple(superfluous))
+
+
+def repair(drift: Drift, engine: Engine | None = None) -> None:
+    """Sync what differs; rebuild what is damaged."""
+    if drift.damaged:
+        rebuild(drift.index, engine=engine, reason=_("索引损坏"))
+        return
+    sync(drift.index, [int(key) for key in (*drift.missing, *drift.outdated, *drift.superfluous)], engine)
