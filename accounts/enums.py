@@ -45,9 +45,7 @@ class Role(models.TextChoices):
 
 
 #: One account holds at most one of these and no other role (三员分立, domain.md §5.7).
-ADMINISTRATOR_ROLES = frozenset(
-    {Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR}
-)
+ADMINISTRATOR_ROLES = frozenset({Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR})
 
 #: Roles an organisation's own manager may give to its members; all others are given by the security administrator.
 ROLES_GIVEN_BY_ORGANISATION = frozenset({Role.DEMAND_SUBMITTER, Role.VENDOR_STAFF, Role.ORGANISATION_MANAGER})

@@ -77,8 +77,10 @@ def is_administrator(user: Any) -> bool:
 
 def is_provincial(user: Any) -> bool:
     organisation = organisation_of(user)
-    return organisation is not None and organisation.region is not None and (
-        organisation.region.level == RegionLevel.PROVINCE
+    return (
+        organisation is not None
+        and organisation.region is not None
+        and (organisation.region.level == RegionLevel.PROVINCE)
     )
 
 

@@ -21,9 +21,9 @@ from core.errors import ObjectNotFound
 
 def organisations_of(user: Any) -> QuerySet[Organisation]:
     """Organisations the person may switch to."""
-    return Organisation.objects.filter(
-        memberships__user=user, memberships__ended_at__isnull=True
-    ).select_related("region")
+    return Organisation.objects.filter(memberships__user=user, memberships__ended_at__isnull=True).select_related(
+        "region"
+    )
 
 
 def organisation_for(user: Any, public_id: Any) -> Organisation:
@@ -74,9 +74,7 @@ def tokens_of(user: Any) -> QuerySet[AccessToken]:
 
 def people_with_role(role: str, organisation: Organisation | None = None) -> QuerySet[User]:
     """Active people who hold `role`, in `organisation` or anywhere; for notices, not for pages."""
-    people = User.objects.filter(
-        is_active=True, memberships__ended_at__isnull=True, memberships__grants__role=role
-    )
+    people = User.objects.filter(is_active=True, memberships__ended_at__isnull=True, memberships__grants__role=role)
     if organisation is not None:
         people = people.filter(memberships__organisation=organisation)
     return people.distinct().order_by("pk")

@@ -222,9 +222,7 @@ def member_add(*, organisation_id: int, username_or_email: str, acting_user: Use
 @transaction.atomic
 def member_end(*, membership_id: int, acting_user: User) -> Membership:
     """End a membership: access is gone with the person's next click. The last manager cannot leave unnoticed."""
-    membership = (
-        Membership.objects.select_for_update().select_related("organisation").filter(pk=membership_id).first()
-    )
+    membership = Membership.objects.select_for_update().select_related("organisation").filter(pk=membership_id).first()
     if membership is None or membership.ended_at is not None:
         raise ObjectNotFound()
     organisation = membership.organisation

@@ -55,7 +55,9 @@ def checked_content_type(file: UploadedFile) -> str:
     name = PurePosixPath(file.name or "").name
     ending = PurePosixPath(name).suffix.lower()
     if ending not in ALLOWED_TYPES:
-        raise _refuse(_("不接受“%s”这类文件。可以上传 PDF、Word（docx）、Excel（xlsx）、PNG 或 JPG。") % (ending or name))
+        raise _refuse(
+            _("不接受“%s”这类文件。可以上传 PDF、Word（docx）、Excel（xlsx）、PNG 或 JPG。") % (ending or name)
+        )
     if file.size == 0:
         raise _refuse(_("文件是空的，请检查后重新选择。"))
     if file.size > LARGEST_BYTES:
@@ -132,8 +134,10 @@ def attachments_of(subject: models.Model) -> models.QuerySet[Attachment]:
 def may_read(user: Any, attachment: Attachment) -> bool:
     """Public files of a record one may see; private ones if the record's own app says so. Refused when unsure."""
     reader = _readers.get(attachment.subject_type)
-    return reader is not None and attachment.scan_state == ScanState.CLEAN and reader(
-        user, attachment.subject_id, attachment
+    return (
+        reader is not None
+        and attachment.scan_state == ScanState.CLEAN
+        and reader(user, attachment.subject_id, attachment)
     )
 
 

@@ -78,7 +78,9 @@ def _load_regions() -> None:
         city = known.get(f"{code[:4]}00")
         if code not in known and city is not None:
             districts.append(
-                Region(version=version, code=code, name=name, parent=city, level=RegionLevel.DISTRICT, circle=city.circle)
+                Region(
+                    version=version, code=code, name=name, parent=city, level=RegionLevel.DISTRICT, circle=city.circle
+                )
             )
     Region.objects.bulk_create(districts, batch_size=200)
     # Withdrawn in 2019; kept because records of that time and unified codes carry it (domain.md §5.2).

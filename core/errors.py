@@ -54,7 +54,9 @@ class NotPermitted(DomainError):
     status = 403
 
     def __init__(self, message: str | None = None, **options) -> None:
-        super().__init__(message or str(_("您当前的角色不能进行这项操作。如确需办理，请切换机构或联系本单位管理员。")), **options)
+        super().__init__(
+            message or str(_("您当前的角色不能进行这项操作。如确需办理，请切换机构或联系本单位管理员。")), **options
+        )
 
 
 class ObjectNotFound(DomainError):
@@ -79,7 +81,10 @@ class EditConflict(DomainError):
     status = 409
 
     def __init__(self, message: str | None = None, **options) -> None:
-        super().__init__(message or str(_("您打开页面之后，内容已被他人修改。您填写的内容仍保留在页面上，请核对后再保存。")), **options)
+        super().__init__(
+            message or str(_("您打开页面之后，内容已被他人修改。您填写的内容仍保留在页面上，请核对后再保存。")),
+            **options,
+        )
 
 
 class GuardFailed(DomainError):

@@ -128,7 +128,10 @@ def _postpone(deliveries: list[OutboxDelivery], owner: str, error: Exception) ->
             error=text,
         )
     logger.error(
-        "handler %s failed for %d deliveries", deliveries[0].handler, len(deliveries), exc_info=None if outage else error
+        "handler %s failed for %d deliveries",
+        deliveries[0].handler,
+        len(deliveries),
+        exc_info=None if outage else error,
     )
 
 
@@ -194,7 +197,7 @@ def run_forever(stop: threading.Event, *, idle_seconds: float = 0.2, after_batch
         try:
             claimed, _done = relay_batch(owner)
             after_batch()
-        except Exception:  # noqa: BLE001 - the loop outlives a database restart; the error is logged and the claim's lease expires
+        except Exception:  # noqa: BLE001 - the loop outlives a database restart; logged, and the leases run out
             logger.exception("relay batch failed")
             claimed = 0
             stop.wait(1.0)

@@ -85,9 +85,7 @@ def transition(
 
 def available_actions(obj: models.Model, machine: Machine, *, by: Any) -> list[str]:
     """Actions the person may take in the present state; conditions are told when an action is tried."""
-    return [
-        action for action, step in machine.items() if obj.state in step.sources and step.permitted(by, obj)
-    ]
+    return [action for action, step in machine.items() if obj.state in step.sources and step.permitted(by, obj)]
 
 
 def state_check(choices: type[models.TextChoices], name: str) -> models.CheckConstraint:

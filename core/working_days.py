@@ -33,7 +33,10 @@ def _calendar(year: int) -> WorkdayCalendar:
     calendar = WorkdayCalendar.objects.filter(year=year).first()
     if calendar is None:
         raise CalendarMissing(
-            _("尚未载入 %(year)s 年的节假日安排，无法计算工作日。请系统管理员在国务院办公厅公布后运行 load_workdays %(year)s。")
+            _(
+                "尚未载入 %(year)s 年的节假日安排，无法计算工作日。"
+                "请系统管理员在国务院办公厅公布后运行 load_workdays %(year)s。"
+            )
             % {"year": year}
         )
     return calendar
@@ -61,9 +64,7 @@ def period(start: date, working_days: int, *, count_start: bool = False) -> Peri
     while True:
         if day.year not in years:
             years[day.year] = _calendar(day.year)
-            exceptions |= dict(
-                WorkdayException.objects.filter(day__year=day.year).values_list("day", "is_workday")
-            )
+            exceptions |= dict(WorkdayException.objects.filter(day__year=day.year).values_list("day", "is_workday"))
         if exceptions.get(day, day.weekday() < SATURDAY):
             counted += 1
             if counted == working_days:
@@ -77,8 +78,6 @@ def working_days_between(first: date, last: date) -> int:
     """Working days from `first` to `last`, both counted."""
     for year in range(first.year, last.year + 1):
         _calendar(year)
-    exceptions = dict(
-        WorkdayException.objects.filter(day__gte=first, day__lte=last).values_list("day", "is_workday")
-    )
+    exceptions = dict(WorkdayException.objects.filter(day__gte=first, day__lte=last).values_list("day", "is_workday"))
     days = (first + timedelta(days=offset) for offset in range((last - first).days + 1))
     return sum(exceptions.get(day, day.weekday() < SATURDAY) for day in days)

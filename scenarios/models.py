@@ -339,4 +339,3 @@ class OverdueQuarter(models.Model):
 
     def __str__(self) -> str:
         return Quarter(self.year, self.quarter_number).code
-

@@ -95,9 +95,9 @@ def _in_region(region: Any) -> QuerySet[Scenario]:
 def scenario_for(user: Any, key: str) -> Scenario:
     """The one door to a demand: by its code or UUID; ObjectNotFound when missing or not for this viewer."""
     lookup = _key_lookup(key)
-    scenario = with_relations(visible_to(user)).select_related("lead_department", "previous", "parent").filter(
-        lookup
-    ).first()
+    scenario = (
+        with_relations(visible_to(user)).select_related("lead_department", "previous", "parent").filter(lookup).first()
+    )
     if scenario is None:
         raise ObjectNotFound()
     return scenario
@@ -288,9 +288,11 @@ def item_number(quarter: Quarter, position: int) -> str:
 
 def highest_position(quarter: Quarter) -> int:
     """The last item number given out in the quarter; 0 if none."""
-    numbers = ListItem.objects.filter(
-        quarterly_list__year=quarter.year, quarterly_list__quarter_number=quarter.number
-    ).exclude(number="").values_list("number", flat=True)
+    numbers = (
+        ListItem.objects.filter(quarterly_list__year=quarter.year, quarterly_list__quarter_number=quarter.number)
+        .exclude(number="")
+        .values_list("number", flat=True)
+    )
     return max((int(number.rsplit("-", 1)[1]) for number in numbers), default=0)
 
 

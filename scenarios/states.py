@@ -60,7 +60,8 @@ def is_not_listed_already(scenario: Scenario, _context: Context) -> list[Reason]
     return [
         Reason(
             "already_listed",
-            _("本单位的同名需求 %s 已经发布。如为再次发布，请在“基本情况”中选择前次需求；如内容不同，请修改名称。") % listed.code,
+            _("本单位的同名需求 %s 已经发布。如为再次发布，请在“基本情况”中选择前次需求；如内容不同，请修改名称。")
+            % listed.code,
             "title",
         )
     ]

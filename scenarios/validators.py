@@ -140,12 +140,17 @@ def fair_competition_problems(scenario: Scenario) -> list[Reason]:
         return [
             Reason(
                 "fair_competition_review_missing",
-                _("条件中限制了%s，须上传公平竞争审查结论并填写实施期限（公平竞争审查条例第九、十二条），或者取消该限制。") % names,
+                _(
+                    "条件中限制了%s，须上传公平竞争审查结论并填写实施期限（公平竞争审查条例第九、十二条），或者取消该限制。"
+                )
+                % names,
                 "restricts_by",
             )
         ]
     if review.ends_on < today():
-        return [Reason("fair_competition_review_ended", _("公平竞争审查结论的实施期限已过，请重新审查。"), "restricts_by")]
+        return [
+            Reason("fair_competition_review_ended", _("公平竞争审查结论的实施期限已过，请重新审查。"), "restricts_by")
+        ]
     return []
 
 

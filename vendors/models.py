@@ -53,9 +53,7 @@ class Capability(models.Model):
         VendorProfile, on_delete=models.PROTECT, related_name="capabilities", verbose_name=_("供给方")
     )
     vendor_text = models.CharField(_("单位（原文）"), max_length=200, blank=True)
-    state = models.CharField(
-        _("状态"), max_length=12, choices=CapabilityState.choices, default=CapabilityState.DRAFT
-    )
+    state = models.CharField(_("状态"), max_length=12, choices=CapabilityState.choices, default=CapabilityState.DRAFT)
     title = models.CharField(_("能力名称"), max_length=200)
     summary = models.CharField(_("一句话说明"), max_length=300, blank=True)
     description = models.TextField(_("能力说明"), blank=True)

@@ -50,4 +50,6 @@ def may_suspend_capability(user: Any, capability: Capability) -> bool:
 
 
 def may_see_verification(user: Any, capability: Capability) -> bool:
-    return acts_as_vendor(user, capability) or has_role(user, Role.SUPERVISOR) or may_verify_capability(user, capability)
+    return (
+        acts_as_vendor(user, capability) or has_role(user, Role.SUPERVISOR) or may_verify_capability(user, capability)
+    )

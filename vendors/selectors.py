@@ -84,17 +84,19 @@ def own_profile(user: Any) -> VendorProfile | None:
     """The profile of the organisation the person acts for, if it has one."""
     if organisation_of(user) is None:
         return None
-    return VendorProfile.objects.select_related("organisation").filter(
-        organisation_id=user.current_organisation_id
-    ).first()
+    return (
+        VendorProfile.objects.select_related("organisation")
+        .filter(organisation_id=user.current_organisation_id)
+        .first()
+    )
 
 
 def own_capabilities(user: Any) -> QuerySet[Capability]:
     if organisation_of(user) is None:
         return Capability.objects.none()
-    return with_relations(
-        Capability.objects.filter(vendor__organisation_id=user.current_organisation_id)
-    ).order_by("-updated_at", "-pk")
+    return with_relations(Capability.objects.filter(vendor__organisation_id=user.current_organisation_id)).order_by(
+        "-updated_at", "-pk"
+    )
 
 
 def verification_queue(user: Any) -> QuerySet[Capability]:

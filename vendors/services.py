@@ -118,9 +118,7 @@ def _touch_capabilities(profile: VendorProfile) -> None:
     """Documents of a vendor's capabilities show what changed on the vendor."""
     rows = profile.capabilities.exclude(state=CapabilityState.DRAFT)
     rows.update(document_version=models.F("document_version") + 1)
-    outbox.publish_many(
-        CapabilityChanged(key, version) for key, version in rows.values_list("pk", "document_version")
-    )
+    outbox.publish_many(CapabilityChanged(key, version) for key, version in rows.values_list("pk", "document_version"))
 
 
 @transaction.atomic
@@ -386,9 +384,7 @@ def capability_submit(*, capability_id: int, acting_user: User) -> Capability:
 
 
 @transaction.atomic
-def capability_verify(
-    *, capability_id: int, acting_user: User, comment: str = "", publish: bool = True
-) -> Capability:
+def capability_verify(*, capability_id: int, acting_user: User, comment: str = "", publish: bool = True) -> Capability:
     """Verify; with `publish` (the rule: what is verified is shown) it goes on the shelf in the same transaction.
 
     The twelve months run from the verification.

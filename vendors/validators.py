@@ -40,7 +40,9 @@ def submission_problems(capability: Capability) -> list[Reason]:
         problems.append(Reason("required", _("请选择“应用领域”。"), "category"))
     if capability.description.strip() and len(capability.description.strip()) < SHORTEST_DESCRIPTION:
         problems.append(
-            Reason("too_short", _("“能力说明”不足 20 个字。请写清能解决什么问题、怎么解决、在哪里用过。"), "description")
+            Reason(
+                "too_short", _("“能力说明”不足 20 个字。请写清能解决什么问题、怎么解决、在哪里用过。"), "description"
+            )
         )
     if not capability.serves_whole_province and not capability.service_regions.exists():
         problems.append(Reason("required", _("请选择服务地区，或勾选“服务全省”。"), "service_regions"))

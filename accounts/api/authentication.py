@@ -25,7 +25,9 @@ class AccessTokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed(_("令牌格式不正确，应为 Authorization: Bearer <令牌>。"), code="token_invalid")
         token = token_of_secret(header[1])
         if token is None:
-            raise AuthenticationFailed(_("令牌无效、已过期或已撤销，请在“访问令牌”页面重新生成。"), code="token_invalid")
+            raise AuthenticationFailed(
+                _("令牌无效、已过期或已撤销，请在“访问令牌”页面重新生成。"), code="token_invalid"
+            )
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

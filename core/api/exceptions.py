@@ -1,4 +1,4 @@
-"""One shape for every API error: drf-standardized-errors' shape with the product's stable codes (architecture.md §10.8)."""
+"""One shape for every API error: drf-standardized-errors' with our stable codes (architecture.md §10.8)."""
 
 from typing import Any
 

@@ -121,9 +121,7 @@ class ScenarioWriteSerializer(serializers.Serializer):
     tags = TechnologyTagField(many=True, required=False)
     level = serializers.ChoiceField(choices=Scenario._meta.get_field("level").choices, required=False)
     scenario_type = serializers.ChoiceField(choices=Scenario._meta.get_field("scenario_type").choices, required=False)
-    funding_nature = serializers.ChoiceField(
-        choices=Scenario._meta.get_field("funding_nature").choices, required=False
-    )
+    funding_nature = serializers.ChoiceField(choices=Scenario._meta.get_field("funding_nature").choices, required=False)
     budget_text = serializers.CharField(required=False, allow_blank=True, max_length=200)
     timeframe_text = serializers.CharField(required=False, allow_blank=True, max_length=200)
     needed_by = serializers.DateField(required=False, allow_null=True)

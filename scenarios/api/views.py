@@ -55,7 +55,9 @@ class ScenarioViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     lookup_value_regex = r"[0-9A-Za-z-]{6,40}"
 
     def get_queryset(self) -> QuerySet[Scenario]:
-        return selectors.with_relations(selectors.visible_to(self.request.user)).prefetch_related("tags").order_by("-pk")
+        return (
+            selectors.with_relations(selectors.visible_to(self.request.user)).prefetch_related("tags").order_by("-pk")
+        )
 
     def _object(self, key: str) -> Scenario:
         return selectors.scenario_for(self.request.user, key)
@@ -299,5 +301,3 @@ class QuarterlyListViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
             reason=values["reason"],
         )
         return Response(serializers.ErratumSerializer(erratum).data, status=status.HTTP_201_CREATED)
-
-

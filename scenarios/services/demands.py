@@ -132,9 +132,7 @@ def _apply(scenario: Scenario, values: Mapping[str, Any], acting_user: User) -> 
 
 
 @transaction.atomic
-def scenario_create(
-    *, acting_user: User, values: Mapping[str, Any], source: str = ScenarioSource.FORM
-) -> Scenario:
+def scenario_create(*, acting_user: User, values: Mapping[str, Any], source: str = ScenarioSource.FORM) -> Scenario:
     """Begin a draft for the organisation the person acts for. Only a title is needed; the rest may follow."""
     if not may_create_scenario(acting_user):
         raise NotPermitted(_("填报需求需要“需求填报人”角色，请联系本单位管理员授权。"))

@@ -68,9 +68,7 @@ def _move(
         update_fields=["document_version", *update_fields],
     )
     audit.record(acting_user, f"scenarios.quarterly_list.{action}", quarterly_list, {"from": source, **(context or {})})
-    outbox.publish(
-        QuarterlyListTransitioned(quarterly_list.pk, action, source, quarterly_list.state, acting_user.pk)
-    )
+    outbox.publish(QuarterlyListTransitioned(quarterly_list.pk, action, source, quarterly_list.state, acting_user.pk))
 
 
 # --- collecting --------------------------------------------------------------------------------------------------
@@ -93,7 +91,8 @@ def list_create(*, quarter: Quarter, acting_user: User, title: str = "", forewor
         year=quarter.year,
         quarter_number=quarter.number,
         issue_number=issue,
-        title=title.strip() or _("%(quarter)s数字化应用场景需求清单%(suffix)s") % {"quarter": quarter.label, "suffix": suffix},
+        title=title.strip()
+        or _("%(quarter)s数字化应用场景需求清单%(suffix)s") % {"quarter": quarter.label, "suffix": suffix},
         foreword=foreword,
         editor=acting_user,
         publisher=organisation_of(acting_user),
@@ -109,7 +108,8 @@ def _collecting(list_id: int, acting_user: User) -> QuarterlyList:
         raise NotPermitted(_("编制清单需要省级“清单编制人”角色。"))
     if quarterly_list.state != QuarterlyListState.COLLECTING:
         raise DomainError(
-            _("清单当前为“%s”，条目不能增减。需要调整时请先解除冻结或由审批人退回。") % quarterly_list.get_state_display(),
+            _("清单当前为“%s”，条目不能增减。需要调整时请先解除冻结或由审批人退回。")
+            % quarterly_list.get_state_display(),
             code="list_not_collecting",
         )
     quarterly_list.editors.add(acting_user)
@@ -138,8 +138,11 @@ def list_add_items(*, list_id: int, scenario_ids: Sequence[int], acting_user: Us
             reasons.append(Reason("not_found", _("所选的一项需求已不存在，请刷新后重选。")))
         elif scenario.state != ScenarioState.POOLED:
             reasons.append(
-                Reason("not_pooled", _("“%(title)s”当前为“%(state)s”，不在需求库中。")
-                       % {"title": scenario.title, "state": scenario.get_state_display()})
+                Reason(
+                    "not_pooled",
+                    _("“%(title)s”当前为“%(state)s”，不在需求库中。")
+                    % {"title": scenario.title, "state": scenario.get_state_display()},
+                )
             )
         elif key in elsewhere:
             reasons.append(Reason("on_another_list", _("“%s”已在另一份未发布的清单中。") % scenario.title))
@@ -265,9 +268,7 @@ def list_return(*, list_id: int, acting_user: User, comment: str) -> QuarterlyLi
 
 
 @transaction.atomic
-def list_approve(
-    *, list_id: int, acting_user: User, secrecy_reviewer_name: str, comment: str = ""
-) -> QuarterlyList:
+def list_approve(*, list_id: int, acting_user: User, secrecy_reviewer_name: str, comment: str = "") -> QuarterlyList:
     """Approve a frozen list, with the named person's secrecy review (V18). The approver edited none of it."""
     quarterly_list = _locked(list_id)
     quarterly_list.approver, quarterly_list.approved_at = acting_user, now()

@@ -50,7 +50,9 @@ def people(clock):
         "province": make_person(Role.PROVINCIAL_REVIEWER, organisation=bureau),
         "editor": make_person(Role.LIST_EDITOR, organisation=bureau),
         "approver": make_person(Role.LIST_APPROVER, organisation=bureau),
-        "science": make_person(Role.SCIENCE_HANDLER, organisation=make_organisation("省科技示范厅", region_code="370000")),
+        "science": make_person(
+            Role.SCIENCE_HANDLER, organisation=make_organisation("省科技示范厅", region_code="370000")
+        ),
         "clock": None,
         "stranger": make_person(Role.DEMAND_SUBMITTER, organisation=make_organisation("旁观单位")),
         "organisation": owner,
@@ -202,9 +204,7 @@ def test_approval_without_a_named_secrecy_reviewer_is_refused(people):
 
 
 def test_a_list_without_items_cannot_be_frozen(people):
-    quarterly_list = services.list_create(
-        quarter=Quarter(2026, 4), acting_user=people["editor"]
-    )
+    quarterly_list = services.list_create(quarter=Quarter(2026, 4), acting_user=people["editor"])
 
     with pytest.raises(GuardFailed) as refusal:
         services.list_freeze(list_id=quarterly_list.pk, acting_user=people["editor"])

@@ -144,9 +144,7 @@ class CapabilityViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
         capability = self._object(key)
         serializer = serializers.CapabilityReturnSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        services.capability_return(
-            capability_id=capability.pk, acting_user=request.user, **serializer.validated_data
-        )
+        services.capability_return(capability_id=capability.pk, acting_user=request.user, **serializer.validated_data)
         return self._answer(capability)
 
     @extend_schema(

@@ -43,7 +43,10 @@ class Command(BaseCommand):
                 exceptions = arrangement_of(year)
             except NotImplementedError as error:
                 raise CommandError(
-                    _("%d 年的节假日安排尚未收录。国务院办公厅公布后请升级 chinesecalendar，或在后台“工作日历”中手工录入。") % year,
+                    _(
+                        "%d 年的节假日安排尚未收录。国务院办公厅公布后请升级 chinesecalendar，或在后台“工作日历”中手工录入。"
+                    )
+                    % year,
                     returncode=2,
                 ) from error
             with transaction.atomic():
@@ -57,4 +60,6 @@ class Command(BaseCommand):
                             for day, works, label in exceptions
                         ]
                     )
-            self.stdout.write(_("%(year)d 年：%(count)d 个特殊日") % {"year": year, "count": calendar.exceptions.count()})
+            self.stdout.write(
+                _("%(year)d 年：%(count)d 个特殊日") % {"year": year, "count": calendar.exceptions.count()}
+            )

@@ -1,0 +1,125 @@
+"""What every form of the product shares: a refusal by a service comes back as errors of the form, nothing typed is lost."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from core.enums import RegionLevel
+from core.errors import DomainError
+from core.models import Category, Industry, Region
+
+
+class PageForm(forms.Form):
+    """A form on a page. `needed_fields` are shown as 必填 although a draft may leave them empty."""
+
+    mark_optional = True
+    needed_fields: frozenset[str] | None = None
+
+    def refuse(self, error: DomainError) -> None:
+        """Show a service's refusal: at its fields where it names some of this form, above the form otherwise."""
+        refuse(self, error)
+
+
+def refuse(form: forms.BaseForm, error: DomainError) -> None:
+    for reason in error.reasons:
+        form.add_error(reason.field if reason.field in form.fields else None, str(reason.message))
+
+
+def input_attributes(form: forms.BaseForm) -> None:
+    """Sizes and autocomplete hints by field type; called once from a form's `__init__`."""
+    for field in form.fields.values():
+        widget = field.widget
+        if isinstance(widget, forms.Textarea):
+            widget.attrs.setdefault("rows", 5)
+        if isinstance(field, forms.DateField):
+            widget.attrs.setdefault("class", "input-short")
+        widget.attrs.setdefault("autocomplete", "off")
+
+
+class DateInput(forms.DateInput):
+    input_type = "date"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs=attrs, format="%Y-%m-%d")
+
+
+class DateTimeInput(forms.DateTimeInput):
+    input_type = "datetime-local"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs={"class": "input-medium", **(attrs or {})}, format="%Y-%m-%dT%H:%M")
+
+
+class LinesField(forms.CharField):
+    """One entry per line: a list of texts without blanks and repeats."""
+
+    widget = forms.Textarea
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list | tuple) else value
+
+    def clean(self, value: Any) -> list[str]:
+        text = super().clean(value)
+        return list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+
+def region_choices(empty: str = "") -> list[Any]:
+    """The province, then every city with its districts as a group."""
+    rows = list(Region.objects.filter(valid_until__isnull=True).order_by("code"))
+    below: dict[int, list[Region]] = {}
+    for row in rows:
+        if row.parent_id is not None:
+            below.setdefault(row.parent_id, []).append(row)
+    choices: list[Any] = [("", empty)]
+    for row in rows:
+        if row.level == RegionLevel.PROVINCE:
+            choices.append((row.pk, _("%s（全省）") % row.name))
+        elif row.level == RegionLevel.CITY:
+            choices.append((row.name, [(inner.pk, inner.name) for inner in (row, *below.get(row.pk, []))]))
+    return choices
+
+
+def category_choices(empty: str = "") -> list[Any]:
+    """The plan's tree, each root a group, deeper nodes indented."""
+    choices: list[Any] = [("", empty)]
+    group: list[Any] = []
+    for row in Category.objects.current().order_by("position"):
+        depth = row.code.count(".")
+        if depth == 0:
+            group = [(row.pk, row.label)]
+            choices.append((f"{row.code} {row.label}", group))
+        else:
+            group.append((row.pk, f"{'　' * depth}{row.code} {row.label}"))
+    return choices
+
+
+def industry_choices(empty: str = "") -> list[Any]:
+    """GB/T 4754: every 门类 as a group of its 大类."""
+    choices: list[Any] = [("", empty)]
+    groups: dict[int, list[Any]] = {}
+    for row in Industry.objects.order_by("parent__code", "code"):
+        if row.parent_id is None:
+            groups[row.pk] = [(row.pk, f"{row.code} {row.label}")]
+            choices.append((row.label, groups[row.pk]))
+    for row in Industry.objects.filter(parent__isnull=False).order_by("code"):
+        groups[row.parent_id].append((row.pk, f"{row.code} {row.label}"))
+    return choices
+
+
+#: How the classification fields of any form offer their choices: field name → (function, text of the empty choice).
+CLASSIFICATION = {
+    "region": (region_choices, _("请选择地区")),
+    "category": (category_choices, _("请选择领域")),
+    "industry": (industry_choices, _("请选择行业")),
+}
+
+
+def offer_classification(form: forms.BaseForm) -> None:
+    """Give the form's region, category and industry fields their grouped choices."""
+    for name, (choices, empty) in CLASSIFICATION.items():
+        if name in form.fields:
+            form.fields[name].choices = choices(empty)

@@ -1,0 +1,40 @@
+"""What HTML views share: pages of a list from the query string, and the answers of an autosaving form."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, JsonResponse
+from django.utils.translation import gettext as _
+
+from core.clock import BEIJING, now
+from core.errors import DomainError
+
+PAGE_SIZES = (10, 20, 50)
+
+
+def page_of(request: HttpRequest, rows: QuerySet | Sequence[Any], *, size: int = 20) -> Page:
+    """The page asked for by `page` and `size`; nonsense in either gives the nearest sensible page, never an error."""
+    wanted = request.GET.get("size", "")
+    if wanted.isascii() and wanted.isdigit() and int(wanted[:4]) in PAGE_SIZES:
+        size = int(wanted)
+    number = request.GET.get("page", "1")
+    return Paginator(rows, size).get_page(number if len(number) < 7 else 1)
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Whether the autosave script is asking, rather than a person pressing a button."""
+    return request.headers.get("Accept", "") == "application/json"
+
+
+def saved_answer(version: int) -> JsonResponse:
+    return JsonResponse({"version": version, "saved_at": now().astimezone(BEIJING).strftime("%H:%M:%S")})
+
+
+def refused_answer(error: DomainError) -> JsonResponse:
+    return JsonResponse({"message": error.message, "code": error.code}, status=error.status)
+
+
+def unreadable_answer() -> JsonResponse:
+    return JsonResponse({"message": _("有的栏目格式不正确，尚未保存。"), "code": "invalid_input"}, status=400)
