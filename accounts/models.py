@@ -77,6 +77,15 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.display_name or self.username
 
+    def may_maintain_reference_data(self) -> bool:
+        """Whether the admin site opens for this person: the system administrator's code tables."""
+        return RoleGrant.objects.filter(
+            role=Role.SYSTEM_ADMINISTRATOR,
+            membership__user=self,
+            membership__organisation_id=self.current_organisation_id,
+            membership__ended_at__isnull=True,
+        ).exists()
+
 
 class MembershipQuerySet(models.QuerySet):
     def active(self) -> "MembershipQuerySet":

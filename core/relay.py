@@ -190,7 +190,7 @@ def drain(maximum_batches: int = 1000) -> int:
 
 
 def run_forever(stop: threading.Event, *, idle_seconds: float = 0.2, after_batch=lambda: None) -> None:
-    """The relay's loop: carry out batches until `stop` is set; polls every `idle_seconds` when there is nothing to do."""
+    """The relay's loop: carry out batches until `stop` is set; polls every `idle_seconds` while idle."""
     owner = relay_name()
     while not stop.is_set():
         close_old_connections()

@@ -15,7 +15,7 @@ env = environ.Env()
 VAR_DIR = Path(env.str("MARKETPLACE_VAR_DIR", default=str(PROJECT_ROOT / "var")))
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "marketplace.admin_site.MarketplaceAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

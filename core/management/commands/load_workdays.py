@@ -44,7 +44,8 @@ class Command(BaseCommand):
             except NotImplementedError as error:
                 raise CommandError(
                     _(
-                        "%d 年的节假日安排尚未收录。国务院办公厅公布后请升级 chinesecalendar，或在后台“工作日历”中手工录入。"
+                        "%d 年的节假日安排尚未收录。"
+                        "国务院办公厅公布后请升级 chinesecalendar，或在后台“工作日历”中手工录入。"
                     )
                     % year,
                     returncode=2,
