@@ -154,7 +154,7 @@ class ImportCommand(BaseCommand):
         }
         if outcome.dry_run:
             line = _(
-                "试运行：共 %(total)d 行，可导入 %(created)d 条，有错误 %(rejected)d 行，提示 %(warnings)d 条。没有写入。"
+                "试运行，没有写入：共 %(total)d 行，可导入 %(created)d 条，错误 %(rejected)d 行，提示 %(warnings)d 条。"
             )
         elif outcome.done:
             line = _("已导入 %(created)d 条草稿（共 %(total)d 行，跳过 %(rejected)d 行，提示 %(warnings)d 条）。")

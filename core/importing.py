@@ -67,7 +67,8 @@ class FieldTable:
     @staticmethod
     def _key(heading: str) -> str:
         plain = _REPEATED.sub("", clean_heading(heading))
-        return _NUMBERING.sub("", _PARENTHESES.sub("", plain)).strip("*:：_-").lower()
+        bare = _PARENTHESES.sub("", plain) or plain.strip("（）")
+        return _NUMBERING.sub("", bare).strip("*:：_-").lower()
 
     def find(self, heading: str) -> str | None:
         """The field a heading stands for; remarks in parentheses, numbering and stars do not matter."""
@@ -87,10 +88,8 @@ def unit_in_heading(heading: str) -> str | None:
         for unit in _MONEY_UNITS:
             if remark.removeprefix("单位").strip(":： ") in (unit, f"人民币{unit}"):
                 return unit
-    for unit in _MONEY_UNITS[:-1]:
-        if clean_heading(heading).endswith(unit) and len(clean_heading(heading)) > len(unit):
-            return unit
-    return None
+    plain = clean_heading(heading)
+    return next((unit for unit in _MONEY_UNITS if plain.endswith(unit) and plain not in _MONEY_UNITS), None)
 
 
 @dataclass
@@ -108,7 +107,6 @@ def map_headings(table: Table, fields: FieldTable, overrides: Mapping[str, str] 
 
     Raises InvalidInput for an override that names a heading the file does not have, or an unknown field.
     """
-    by_label = {item.label: item.name for item in fields.fields.values()}
     chosen: dict[str, str] = {}
     problems: list[str] = []
     for heading, target in (overrides or {}).items():
@@ -119,7 +117,7 @@ def map_headings(table: Table, fields: FieldTable, overrides: Mapping[str, str] 
                 % {"heading": heading, "all": "、".join(table.headings[:40])}
             )
             continue
-        name = by_label.get(target, target)
+        name = (fields.find(target) or target) if target else IGNORED
         if name != IGNORED and name not in fields.fields:
             problems.append(
                 _("没有“%(field)s”这个栏目，可选：%(all)s。")
@@ -355,8 +353,7 @@ class TableReader:
 
 def named_defaults(fields: FieldTable, defaults: Mapping[str, str] | None) -> dict[str, str]:
     """`defaults` keyed by field name; raises InvalidInput for a name that is no field or label."""
-    by_label = {item.label: item.name for item in fields.fields.values()}
-    named = {by_label.get(name, name): text for name, text in (defaults or {}).items()}
+    named = {fields.find(name) or name: text for name, text in (defaults or {}).items()}
     if unknown := set(named) - set(fields.fields):
         raise InvalidInput({"defaults": [_("没有“%s”这个栏目。") % "、".join(sorted(unknown))]})
     return named

@@ -6,12 +6,10 @@ text; a row is refused only when it has no name or a cell that cannot be read (a
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -19,22 +17,25 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Organisation
 from core.clock import now, today
-from core.errors import DomainError, InvalidInput
+from core.errors import DomainError
 from core.importing import (
     ERROR,
     WARNING,
-    Classification,
     HeadingMap,
+    PlannedRow,
     ReportEntry,
+    TableReader,
     as_text,
-    entries_from,
     map_headings,
+    named_defaults,
     plain_name,
+    plan_notes,
+    refuse_headings_without_name,
 )
-from core.models import Region, TechnologyTag
+from core.models import Region
 from core.moments import Moment, UnreadableMoment, parse_moment
 from core.money import UnreadableAmount, parse_amount
-from core.personal_information import LABELS, PersonalNumber, scan
+from core.personal_information import PersonalNumber, scan
 from core.spreadsheets import Row, Table, read_table
 from core.unified_code import normalise, problem_with
 from scenarios.enums import DataClass, FundingNature, ScenarioType
@@ -46,9 +47,8 @@ from scenarios.importing.headings import (
     TYPES_BY_LIST_TITLE,
 )
 from scenarios.models import Scenario
-from scenarios.validators import LONGEST_TEXT, PUBLIC_TEXT_FIELDS
+from scenarios.validators import PUBLIC_TEXT_FIELDS
 
-TITLE_FROM_TEXT = 40
 #: "（重发）", "-重招", "（第二次重发）", "第三次" at the end of a title.
 _REPEAT = re.compile(
     r"[\s\-—_]*[(（\[【]?\s*(?:第?(?P<ordinal>[二三四五六七八九2-9])次)?(?P<word>重发|重招|重新招标|重新采购|重新发布|再次发布|再次|重)?"
@@ -73,13 +73,9 @@ _ORDINALS = {letter: value for value, letter in enumerate("一二三四五六七
 
 
 @dataclass
-class RowPlan:
-    """One record to be: model values by field name, its tags, and its place among the others."""
+class RowPlan(PlannedRow):
+    """A demand to be, and its place among the others."""
 
-    line: int
-    values: dict[str, Any]
-    tags: list[TechnologyTag] = field(default_factory=list)
-    entries: list[ReportEntry] = field(default_factory=list)
     #: Names compare by this: without the marks of repetition and lot.
     base_name: str = ""
     #: 0: first time; 2: "第二次" or a plain "重发"; 3: "第三次" …
@@ -92,10 +88,6 @@ class RowPlan:
     parent_id: int | None = None
     #: A parent that no line of the file states, made for its lots.
     is_implied: bool = False
-
-    @property
-    def is_rejected(self) -> bool:
-        return any(entry.severity == ERROR for entry in self.entries)
 
 
 @dataclass
@@ -119,7 +111,7 @@ class ImportPlan:
 # --- one row -----------------------------------------------------------------------------------------------------
 
 
-class _RowReader:
+class _RowReader(TableReader):
     """Reads rows of one table into plans; holds what all rows share."""
 
     def __init__(
@@ -131,51 +123,16 @@ class _RowReader:
         default_region: Region | None,
         defaults: Mapping[str, str],
     ) -> None:
-        self.table = table
-        self.headings = headings
+        super().__init__(table, headings, model=Scenario, defaults=defaults)
         self.organisation = organisation
         self.default_region = default_region or organisation.region
-        self.defaults = defaults
-        self.classification = Classification()
         self.departments: dict[str, Organisation | None] = {}
-        self.remarks: Counter[str] = Counter()
-        self.heading_of: dict[str, str] = {}
-        for heading, name in headings.fields.items():
-            self.heading_of.setdefault(name, heading)
         self.preamble = " ".join(table.preamble)
-        self._limits = {
-            item.name: item.max_length for item in Scenario._meta.concrete_fields if getattr(item, "max_length", None)
-        }
-
-    def note(self, plan: RowPlan, name: str, severity: str, message: str) -> None:
-        heading = self.heading_of.get(name, "")
-        plan.entries.append(
-            ReportEntry(plan.line, self.table.columns.get(heading, ""), heading, name, severity, message)
-        )
-
-    def texts(self, row: Row) -> dict[str, Any]:
-        """Field → value; columns that join are put together, each further one under its heading."""
-        found: dict[str, Any] = {}
-        for heading, value in row.values.items():
-            name = self.headings.fields.get(heading)
-            if name is None or name == "kept":
-                continue
-            if name in found:
-                text = as_text(value)
-                if text and text not in as_text(found[name]):
-                    found[name] = f"{as_text(found[name])}\n{heading.partition('#')[0]}：{text}"
-            else:
-                found[name] = value
-        for name, value in self.defaults.items():
-            found.setdefault(name, value)
-        return found
 
     def read(self, row: Row) -> RowPlan:
-        plan = RowPlan(row.line, {})
-        plan.entries += entries_from(row.errors, ERROR, self.headings.fields)
-        plan.entries += entries_from(row.warnings, WARNING, self.headings.fields)
-        found = self.texts(row)
-        plan.values["raw"] = {heading: as_text(value)[:LONGEST_TEXT] for heading, value in row.values.items()}
+        plan = RowPlan(row.line)
+        self.note_cells(plan, row)
+        found = self.found(row)
         self._title(plan, found)
         for name in _PLAIN_TEXTS:
             plan.values[name] = as_text(found.get(name))
@@ -188,27 +145,27 @@ class _RowReader:
         plan.tags = self.classification.tags(as_text(found.get("tags")))
         credentials = re.split(r"[、,，;；\n]+", as_text(found.get("required_credentials")))
         plan.values["required_credentials"] = [text.strip()[:120] for text in credentials if text.strip()][:30]
-        self._personal_information(plan)
+        self.note_personal_information(plan, PUBLIC_TEXT_FIELDS)
         return plan
 
     def _title(self, plan: RowPlan, found: Mapping[str, Any]) -> None:
         title = re.sub(r"\s+", " ", as_text(found.get("title"))).strip()
         description = as_text(found.get("description"))
         if not title and "title" not in self.heading_of and description:
-            title = re.split(r"[。！？!?；;\n]", description, maxsplit=1)[0].strip()[:TITLE_FROM_TEXT]
+            title = self.name_from_text(description)
             self.remarks[_("文件没有名称列，名称取自需求内容的开头，请核对")] += 1
         if not title:
             self.note(plan, "title", ERROR, _("没有需求名称。请补填名称；如该行不是需求，请删除。"))
-        elif len(title) > self._limits["title"]:
+        elif len(title) > self.limits["title"]:
             self.note(
                 plan,
                 "title",
                 ERROR,
                 _("名称有 %(length)d 字，超过 %(limit)d 字。请精简名称，其余写入需求内容。")
-                % {"length": len(title), "limit": self._limits["title"]},
+                % {"length": len(title), "limit": self.limits["title"]},
             )
         plan.values["title"] = title
-        lot = as_text(found.get("lot_number"))[: self._limits["lot_number"]]
+        lot = as_text(found.get("lot_number"))[: self.limits["lot_number"]]
         base, plan.repetition = split_repetition(title)
         base, lot_in_title = split_lot(base)
         if not plan.repetition:
@@ -217,28 +174,15 @@ class _RowReader:
             lot = _("标段%s") % lot
         plan.lot = lot or lot_in_title
         plan.base_name = plain_name(base)
-        plan.values["lot_number"] = plan.lot[: self._limits["lot_number"]]
-
-    def _limited(self, plan: RowPlan, name: str, text: str, entry_field: str = "") -> str:
-        limit = self._limits.get(name)
-        if limit and len(text) > limit:
-            self.note(
-                plan,
-                entry_field or name,
-                WARNING,
-                _("内容有 %(length)d 字，只取前 %(limit)d 字；全文保留在导入原文中。")
-                % {"length": len(text), "limit": limit},
-            )
-            return text[:limit]
-        return text
+        plan.values["lot_number"] = plan.lot[: self.limits["lot_number"]]
 
     def _places(self, plan: RowPlan, found: Mapping[str, Any]) -> None:
-        plan.values["owner_text"] = self._limited(plan, "owner_text", as_text(found.get("owner_text")))
+        plan.values["owner_text"] = self.limited(plan, "owner_text", as_text(found.get("owner_text")))
         code = as_text(found.get("unified_code"))
         if code and (problem := problem_with(normalise(code))):
             self.note(plan, "unified_code", ERROR, problem)
         text = as_text(found.get("region_text"))
-        plan.values["region_text"] = self._limited(plan, "region_text", text)
+        plan.values["region_text"] = self.limited(plan, "region_text", text)
         region = self.classification.region(text) if text else self.default_region
         plan.values["region"] = region
         if text and region is None:
@@ -328,14 +272,14 @@ class _RowReader:
             amount = parse_amount(raw if isinstance(raw, int | float) else text, unit)
         except UnreadableAmount as error:
             self.note(plan, "budget_text", WARNING, error.message)
-            plan.values["budget_text"] = text[: self._limits["budget_text"]]
+            plan.values["budget_text"] = text[: self.limits["budget_text"]]
             return
         for message in amount.warnings:
             self.note(plan, "budget_text", WARNING, message)
         # A bare number means nothing without its heading: the unit goes with it.
         shown = f"{amount.text}{unit}" if unit and re.fullmatch(r"[\d.,，\s\-~至]+", amount.text) else amount.text
         plan.values |= {
-            "budget_text": self._limited(plan, "budget_text", shown),
+            "budget_text": self.limited(plan, "budget_text", shown),
             "budget_min_fen": amount.minimum_fen,
             "budget_max_fen": amount.maximum_fen,
             "budget_unit": amount.unit,
@@ -372,22 +316,18 @@ class _RowReader:
             moment = self._moment(plan, "published_on", found["published_on"], _("发布日期"))
             plan.values["published_on"] = moment.first_day if moment else None
         timeframe = as_text(found.get("timeframe_text")) or as_text(found.get("needed_by"))
-        plan.values["timeframe_text"] = self._limited(plan, "timeframe_text", timeframe)
+        plan.values["timeframe_text"] = self.limited(plan, "timeframe_text", timeframe)
 
     def _numbers(self, plan: RowPlan, found: Mapping[str, Any]) -> None:
         number = as_text(found.get("external_number")) or as_text(found.get("record_id"))
-        plan.values["external_number"] = self._limited(plan, "external_number", number)
-        url = as_text(found.get("source_url"))
-        if url and (len(url) > self._limits["source_url"] or urlsplit(url[:500]).scheme not in ("http", "https")):
-            self.note(plan, "source_url", WARNING, _("网址应以 http:// 或 https:// 开头且不超过500字，未采用。"))
-            url = ""
-        plan.values["source_url"] = url
+        plan.values["external_number"] = self.limited(plan, "external_number", number)
+        plan.values["source_url"] = self.web_address(plan, as_text(found.get("source_url")))
 
     def _contacts(self, plan: RowPlan, found: Mapping[str, Any]) -> None:
         office = as_text(found.get("public_contact_office"))
-        plan.values["public_contact_office"] = self._limited(plan, "public_contact_office", office)
+        plan.values["public_contact_office"] = self.limited(plan, "public_contact_office", office)
         name = as_text(found.get("contact_name"))
-        plan.values["private_contact_name"] = self._limited(plan, "private_contact_name", name, "contact_name")
+        plan.values["private_contact_name"] = self.limited(plan, "private_contact_name", name, "contact_name")
         private = as_text(found.get("private_contact_phone"))
         phone = as_text(found.get("contact_phone"))
         if any(finding.kind == PersonalNumber.MOBILE for finding in scan(phone)):
@@ -396,8 +336,8 @@ class _RowReader:
                 plan, "contact_phone", WARNING, _("联系方式中有手机号，已存为不公开联系电话；公开联系请补充办公电话。")
             )
             private, phone = private or phone, ""
-        plan.values["private_contact_phone"] = private[: self._limits["private_contact_phone"]]
-        plan.values["public_contact_phone"] = self._limited(plan, "public_contact_phone", phone, "contact_phone")
+        plan.values["private_contact_phone"] = private[: self.limits["private_contact_phone"]]
+        plan.values["public_contact_phone"] = self.limited(plan, "public_contact_phone", phone, "contact_phone")
         email = as_text(found.get("public_contact_email"))
         if email:
             try:
@@ -406,18 +346,6 @@ class _RowReader:
                 self.note(plan, "public_contact_email", WARNING, _("“%s”不是有效的电子邮箱，未采用。") % email[:40])
                 email = ""
         plan.values["public_contact_email"] = email
-
-    def _personal_information(self, plan: RowPlan) -> None:
-        for name in PUBLIC_TEXT_FIELDS:
-            text = plan.values.get(name) or ""
-            for finding in scan(text):
-                self.note(
-                    plan,
-                    name,
-                    WARNING,
-                    _("有疑似%(kind)s（%(masked)s），该栏会公开，提交前必须删去。")
-                    % {"kind": LABELS[finding.kind], "masked": finding.masked},
-                )
 
 
 def split_repetition(title: str) -> tuple[str, int]:
@@ -578,23 +506,6 @@ def _stored_names(organisation: Organisation) -> dict[str, list[tuple[int, str]]
 # --- the file ----------------------------------------------------------------------------------------------------
 
 
-def _checked_headings(table: Table, headings: HeadingMap) -> None:
-    names = set(headings.fields.values())
-    if "title" in names or "description" in names:
-        return
-    raise InvalidInput(
-        {
-            "mapping": [
-                _(
-                    "没有认出“需求名称”列，不能导入。文件的标题行（第%(line)d行）是：%(all)s。"
-                    "请核对标题行，或指定哪一列是需求名称（例如 --mapping 事项=需求名称）。"
-                )
-                % {"line": table.heading_line, "all": "、".join(table.headings[:40]) or _("（空）")}
-            ]
-        }
-    )
-
-
 def read_scenarios(
     content: bytes,
     file_name: str,
@@ -618,14 +529,13 @@ def read_scenarios(
         groups=SCENARIO_FIELDS.groups,
     )
     headings = map_headings(table, SCENARIO_FIELDS, mapping)
-    _checked_headings(table, headings)
-    by_label = {item.label: item.name for item in SCENARIO_FIELDS.fields.values()}
-    named_defaults = {by_label.get(name, name): text for name, text in (defaults or {}).items()}
-    unknown = set(named_defaults) - set(SCENARIO_FIELDS.fields)
-    if unknown:
-        raise InvalidInput({"defaults": [_("没有“%s”这个栏目。") % "、".join(sorted(unknown))]})
+    refuse_headings_without_name(table, headings, SCENARIO_FIELDS.fields["title"].label, ("title", "description"))
     reader = _RowReader(
-        table, headings, organisation=organisation, default_region=default_region, defaults=named_defaults
+        table,
+        headings,
+        organisation=organisation,
+        default_region=default_region,
+        defaults=named_defaults(SCENARIO_FIELDS, defaults),
     )
     plans: list[RowPlan] = []
     for number, row in enumerate(table.rows, start=1):
@@ -639,12 +549,4 @@ def read_scenarios(
     _refuse_doubles(plans)
     implied = _link_lots(plans, stored)
     _link_repeats(plans, stored)
-    notes = [*table.warnings, *headings.warnings]
-    if headings.unknown:
-        notes.append(
-            _("没有认出的列（内容保留在导入原文中）：%s。可手工指定对应关系。") % "、".join(headings.unknown[:40])
-        )
-    notes += [
-        _("%(count)d 行：%(remark)s。") % {"count": count, "remark": text} for text, count in reader.remarks.items()
-    ]
-    return ImportPlan(table, headings, [*implied, *plans], notes)
+    return ImportPlan(table, headings, [*implied, *plans], plan_notes(table, headings, reader.remarks))

@@ -3,22 +3,20 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import Organisation, User
 from accounts.permissions import acts_for
-from core import audit
 from core.clock import now
-from core.enums import ImportState
-from core.errors import InvalidInput, NotPermitted, ObjectNotFound
+from core.errors import NotPermitted
 from core.importing import (
     ImportOutcome,
-    drop_upload,
-    keep_upload,
-    kept_upload,
+    carry_out,
+    checked_batch,
+    drop_checked,
+    keep_checked,
     refuse_second_import,
-    save_batch,
+    refuse_unwritten,
 )
 from core.models import ImportBatch, Region
 from scenarios.enums import ScenarioSource
@@ -130,23 +128,14 @@ def import_scenarios(
     if dry_run or (outcome.rejected and not partial) or not plan.accepted:
         outcome.created = len(plan.accepted) if dry_run else 0
         return outcome
-    with transaction.atomic():
-        # The organisation's row is the lock: two people sending the same file wait for each other.
-        Organisation.objects.select_for_update().get(pk=organisation.pk)
-        refuse_second_import(KIND, organisation.pk, content)
-        batch = save_batch(
-            outcome, state=ImportState.DONE, content=content, organisation_id=organisation.pk, user=acting_user
-        )
-        outcome.created = _write(plan, batch, organisation, acting_user)
-        batch.created_count = outcome.created
-        batch.save(update_fields=["created_count"])
-        audit.record(
-            acting_user,
-            "scenarios.scenario.import",
-            batch,
-            {"file": file_name[:200], "sha256": batch.sha256, "created": outcome.created, "rejected": outcome.rejected},
-        )
-    outcome.done = True
+    carry_out(
+        outcome,
+        content=content,
+        organisation=organisation,
+        user=acting_user,
+        action="scenarios.scenario.import",
+        write=lambda batch: _write(plan, batch, organisation, acting_user),
+    )
     return outcome
 
 
@@ -173,37 +162,29 @@ def prepare_import(
         defaults=defaults,
         dry_run=True,
     )
-    with transaction.atomic():
-        batch = save_batch(
-            outcome, state=ImportState.CHECKED, content=content, organisation_id=organisation.pk, user=acting_user
-        )
-        batch.mapping = {"columns": dict(mapping or {}), "defaults": dict(defaults or {})}
-        batch.save(update_fields=["mapping"])
-        keep_upload(batch, content)
+    keep_checked(
+        outcome,
+        content=content,
+        organisation_id=organisation.pk,
+        user=acting_user,
+        mapping=mapping,
+        defaults=defaults,
+    )
     return outcome
 
 
 def import_checked_scenarios(*, batch_public_id: Any, acting_user: User, partial: bool = False) -> ImportOutcome:
     """Confirm a checked file of one's own. InvalidInput when it has faulty rows and `partial` was not chosen."""
-    checked = ImportBatch.objects.filter(
-        public_id=batch_public_id, kind=KIND, state=ImportState.CHECKED, created_by=acting_user
-    ).first()
-    if checked is None:
-        raise ObjectNotFound()
-    organisation = Organisation.objects.get(pk=checked.organisation_id)
+    checked, content = checked_batch(KIND, batch_public_id, acting_user)
     outcome = import_scenarios(
         acting_user=acting_user,
-        organisation=organisation,
-        content=kept_upload(checked),
+        organisation=Organisation.objects.get(pk=checked.organisation_id),
+        content=content,
         file_name=checked.file_name,
         mapping=checked.mapping.get("columns"),
         defaults=checked.mapping.get("defaults"),
         partial=partial,
     )
-    if not outcome.done:
-        raise InvalidInput(
-            {"file": [_("有 %d 行不能导入。请改正后重新上传，或选择“跳过有错误的行”。") % outcome.rejected]}
-        )
-    checked.delete()
-    drop_upload(checked)
+    refuse_unwritten(outcome)
+    drop_checked(checked)
     return outcome

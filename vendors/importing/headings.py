@@ -1,0 +1,81 @@
+"""Which heading means what: the variants of published capability lists and firm profiles, as data."""
+
+from core.importing import Field, FieldTable
+
+CAPABILITY_FIELDS = FieldTable(
+    [
+        Field("sequence", "序号", ("次序", "排序", "行号"), groups=True),
+        Field(
+            "title",
+            "能力名称",
+            ("名称", "标题", "场景能力名称", "产品名称", "方案名称", "解决方案名称", "产品或方案名称", "title"),
+        ),
+        Field(
+            "vendor_text",
+            "供给方",
+            ("单位", "单位名称", "企业名称", "公司名称", "供应商", "供应商名称", "供给单位", "机构名称", "vendor"),
+            groups=True,
+        ),
+        Field("vendor_named_in_text", "正文中的单位"),
+        Field("unified_code", "统一社会信用代码", ("社会信用代码", "信用代码")),
+        Field("summary", "一句话说明", ("核心定位", "摘要", "简要说明")),
+        Field(
+            "description",
+            "能力说明",
+            (
+                "场景能力说明",
+                "场景能力",
+                "能力简介",
+                "能力描述",
+                "说明",
+                "产品介绍",
+                "产品简介",
+                "方案介绍",
+                "企业与产品简介",
+                "主营业务",
+                "核心产品",
+                "简介",
+                "内容",
+            ),
+            joins=True,
+        ),
+        Field("scenarios_of_use", "可应用的场景", ("可应用落地场景", "可应用场景", "应用场景", "适用场景"), joins=True),
+        Field("technical_features", "主要技术", ("核心技术", "关键技术", "技术特点", "技术优势"), joins=True),
+        Field("tags", "技术标签", ("关键词", "关键字", "标签"), joins=True),
+        Field("category", "应用领域", ("领域", "场景类型", "类别", "类型", "方向", "场景类别", "field"), groups=True),
+        Field("industry", "面向行业", ("行业", "所属行业", "行业类别")),
+        Field("service_regions", "服务地区", ("服务区域", "服务范围", "地区", "区域", "region")),
+        Field("price_text", "价格区间", ("价格", "报价", "参考价格", "费用", "收费标准", "产品价格")),
+        Field("external_number", "原编号", ("编号", "能力编号", "official_no")),
+        Field("record_id", "记录号", ("id",)),
+        Field("source_url", "原文地址", ("链接", "来源链接", "source_url")),
+        Field("list_title", "清单名称", ("清单名", "批次", "list")),
+        # Known, but a matter of the firm's own profile, not of one capability: kept with the record as imported.
+        Field(
+            "kept",
+            "仅保留原文",
+            (
+                "备注",
+                "附件",
+                "联系人",
+                "联系方式",
+                "联系电话",
+                "企业资质",
+                "资质",
+                "资质与荣誉",
+                "典型案例",
+                "典型客户",
+                "典型客户/案例",
+                "注册资本",
+                "员工人数",
+                "近一年营收",
+                "经营异常",
+                "网址",
+                "year",
+                "quarter",
+                "via",
+            ),
+            joins=True,
+        ),
+    ]
+)
