@@ -17,7 +17,7 @@ from core.errors import ServiceUnavailable
 
 
 class EngineUnavailable(ServiceUnavailable):
-    """The engine cannot answer now. Searches answer from the database; the outbox tries again (architecture.md §6.5)."""
+    """The engine cannot answer now: searches use the database, the outbox tries again (architecture.md §6.5)."""
 
     code = "search_unavailable"
 

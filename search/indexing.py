@@ -250,7 +250,9 @@ def _promote(index: Index, engine: Engine, build: IndexBuild, loaded: int) -> No
     found = engine.probe(index.schema, build.generation)
     # Rows may have come or gone while loading; a generation that lost part of what was loaded is another matter.
     if found < loaded * 0.9:
-        raise IndexDamaged(_("新建索引的文档数（{found}）明显少于写入数（{loaded}）。").format(found=found, loaded=loaded))
+        raise IndexDamaged(
+            _("新建索引的文档数（{found}）明显少于写入数（{loaded}）。").format(found=found, loaded=loaded)
+        )
     IndexBuild.objects.filter(index=index.name, state=BuildState.LIVE).update(
         state=BuildState.RETIRED, finished_at=now()
     )

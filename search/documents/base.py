@@ -18,7 +18,7 @@ from search.statistics import TermStatistics
 
 #: Separates what is typed from what is shown in a suggestion value.
 SUGGESTION_MARK = "\x1f"
-SUGGESTED_STARTS = 6
+SUGGESTED_STARTS = 8
 
 PUBLIC = "public"
 PROVINCE = "province"
@@ -99,8 +99,9 @@ def joined_tokens(parts: Sequence[str | None]) -> str:
 def suggestions(title: str) -> list[str]:
     """What may be typed to find this title: its beginning at each word, its pinyin, its initials."""
     shown = " ".join(title.split())[:60]
-    words = [word for word in rjieba.cut(normalise(shown)) if word.strip()]
-    starts = ["".join(words[position:]) for position in range(min(len(words), SUGGESTED_STARTS))]
+    plain = normalise(shown)
+    places = sorted({start for _word, start, _stop in rjieba.tokenize(plain, "search") if plain[start].strip()})
+    starts = ["".join(plain[place:].split()) for place in places[:SUGGESTED_STARTS]]
     syllables = lazy_pinyin(shown, errors="default")
     initials = lazy_pinyin(shown, style=Style.FIRST_LETTER, errors="default")
     typed = [*starts, normalise("".join("".join(syllables).split())), normalise("".join("".join(initials).split()))]

@@ -43,7 +43,7 @@ def text_of(capability: Capability) -> MatchText:
 
 
 def facts_of(capability: Capability) -> dict[str, Any]:
-    """Evidence besides text, as `matching.scoring.Facts` reads it. The vendor's seat is not among it (domain.md §5.9)."""
+    """Evidence besides text, as `matching.scoring.Facts` reads it; never the vendor's seat (domain.md §5.9)."""
     cases = list(capability.cases.all())
     regions = list(capability.service_regions.all())
     facts = {

@@ -20,9 +20,11 @@ SCHEMA = Schema("scenario_match", 1, MATCH_FIELDS)
 def get_queryset() -> QuerySet[Scenario]:
     in_force = Q(valid_until__isnull=True) | Q(valid_until__gte=today())
     open_for_answers = Q(deadline_at__isnull=True) | Q(deadline_at__gt=now())
-    return with_relations(
-        Scenario.objects.filter(in_force & open_for_answers, state=ScenarioState.LISTED)
-    ).select_related("owner__region__parent").prefetch_related("tags")
+    return (
+        with_relations(Scenario.objects.filter(in_force & open_for_answers, state=ScenarioState.LISTED))
+        .select_related("owner__region__parent")
+        .prefetch_related("tags")
+    )
 
 
 def text_of(scenario: Scenario) -> MatchText:

@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,64 +15,114 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='CollectionStatistics',
+            name="CollectionStatistics",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('index', models.CharField(max_length=40)),
-                ('documents', models.PositiveIntegerField()),
-                ('mean_title_length', models.FloatField()),
-                ('mean_text_length', models.FloatField()),
-                ('frequencies', models.BinaryField()),
-                ('created_at', models.DateTimeField(default=core.clock.now, editable=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("index", models.CharField(max_length=40)),
+                ("documents", models.PositiveIntegerField()),
+                ("mean_title_length", models.FloatField()),
+                ("mean_text_length", models.FloatField()),
+                ("frequencies", models.BinaryField()),
+                ("created_at", models.DateTimeField(default=core.clock.now, editable=False)),
             ],
             options={
-                'verbose_name': '语料统计',
-                'verbose_name_plural': '语料统计',
-                'ordering': ['-pk'],
+                "verbose_name": "语料统计",
+                "verbose_name_plural": "语料统计",
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='IndexBuild',
+            name="IndexBuild",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('index', models.CharField(max_length=40, verbose_name='索引')),
-                ('generation', models.CharField(max_length=40, unique=True, verbose_name='世代')),
-                ('fingerprint', models.CharField(max_length=16)),
-                ('engine', models.CharField(max_length=20, verbose_name='引擎')),
-                ('state', models.CharField(choices=[('building', '建立中'), ('live', '使用中'), ('retired', '已替换'), ('failed', '未完成'), ('dropped', '已清除')], default='building', max_length=10, verbose_name='状态')),
-                ('documents', models.PositiveIntegerField(default=0, verbose_name='文档数')),
-                ('reason', models.CharField(blank=True, max_length=100, verbose_name='原因')),
-                ('started_at', models.DateTimeField(default=core.clock.now, verbose_name='开始时间')),
-                ('heartbeat_at', models.DateTimeField(default=core.clock.now)),
-                ('finished_at', models.DateTimeField(null=True, verbose_name='完成时间')),
-                ('error', models.TextField(blank=True)),
-                ('statistics', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='builds', to='search.collectionstatistics')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("index", models.CharField(max_length=40, verbose_name="索引")),
+                ("generation", models.CharField(max_length=40, unique=True, verbose_name="世代")),
+                ("fingerprint", models.CharField(max_length=16)),
+                ("engine", models.CharField(max_length=20, verbose_name="引擎")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("building", "建立中"),
+                            ("live", "使用中"),
+                            ("retired", "已替换"),
+                            ("failed", "未完成"),
+                            ("dropped", "已清除"),
+                        ],
+                        default="building",
+                        max_length=10,
+                        verbose_name="状态",
+                    ),
+                ),
+                ("documents", models.PositiveIntegerField(default=0, verbose_name="文档数")),
+                ("reason", models.CharField(blank=True, max_length=100, verbose_name="原因")),
+                ("started_at", models.DateTimeField(default=core.clock.now, verbose_name="开始时间")),
+                ("heartbeat_at", models.DateTimeField(default=core.clock.now)),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="完成时间")),
+                ("error", models.TextField(blank=True)),
+                (
+                    "statistics",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="builds",
+                        to="search.collectionstatistics",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '索引建立记录',
-                'verbose_name_plural': '索引建立记录',
-                'ordering': ['-pk'],
-                'indexes': [models.Index(fields=['index', 'state'], name='index_build_by_state')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['building', 'live', 'retired', 'failed', 'dropped'])), name='index_build_state'), models.UniqueConstraint(condition=models.Q(('state', 'building')), fields=('index',), name='one_build_at_a_time')],
+                "verbose_name": "索引建立记录",
+                "verbose_name_plural": "索引建立记录",
+                "ordering": ["-pk"],
+                "indexes": [models.Index(fields=["index", "state"], name="index_build_by_state")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["building", "live", "retired", "failed", "dropped"])),
+                        name="index_build_state",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "building")), fields=("index",), name="one_build_at_a_time"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SavedSearch',
+            name="SavedSearch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60, verbose_name='名称')),
-                ('kind', models.CharField(choices=[('scenario', '需求'), ('capability', '能力'), ('quarterly_list', '清单')], max_length=20, verbose_name='对象')),
-                ('text', models.CharField(blank=True, max_length=300, verbose_name='关键词')),
-                ('filters', models.JSONField(blank=True, default=dict)),
-                ('sort', models.CharField(blank=True, max_length=20)),
-                ('created_at', models.DateTimeField(default=core.clock.now, editable=False)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='saved_searches', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=60, verbose_name="名称")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("scenario", "需求"), ("capability", "能力"), ("quarterly_list", "清单")],
+                        max_length=20,
+                        verbose_name="对象",
+                    ),
+                ),
+                ("text", models.CharField(blank=True, max_length=300, verbose_name="关键词")),
+                ("filters", models.JSONField(blank=True, default=dict)),
+                ("sort", models.CharField(blank=True, max_length=20)),
+                ("created_at", models.DateTimeField(default=core.clock.now, editable=False)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="saved_searches",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '保存的检索',
-                'verbose_name_plural': '保存的检索',
-                'ordering': ['-pk'],
-                'constraints': [models.UniqueConstraint(fields=('user', 'name'), name='one_saved_search_per_name'), models.CheckConstraint(condition=models.Q(('kind__in', ['scenario', 'capability', 'quarterly_list'])), name='saved_search_kind')],
+                "verbose_name": "保存的检索",
+                "verbose_name_plural": "保存的检索",
+                "ordering": ["-pk"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "name"), name="one_saved_search_per_name"),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["scenario", "capability", "quarterly_list"])),
+                        name="saved_search_kind",
+                    ),
+                ],
             },
         ),
     ]

@@ -58,7 +58,7 @@ class Command(BaseCommand):
 
     def _line(self, drift: Drift) -> str:
         if drift.damaged:
-            return _("{index}：没有可用的索引或索引损坏，请运行 manage.py reindex --index {index}").format(index=drift.index)
+            return _("{index}：索引缺失或损坏，请运行 manage.py reindex --index {index}").format(index=drift.index)
         if drift.is_clean:
             return _("{index}：一致").format(index=drift.index)
         return _("{index}：缺少 {missing}，过时 {outdated}，多余 {superfluous}").format(

@@ -38,9 +38,7 @@ class Command(BaseCommand):
             seconds = round(time.monotonic() - started, 2)
             results.append({"index": name, "documents": build.documents, "seconds": seconds})
             if not options["json"]:
-                self.stdout.write(
-                    _("{index}：{documents} 篇，{seconds} 秒").format(**results[-1])
-                )
+                self.stdout.write(_("{index}：{documents} 篇，{seconds} 秒").format(**results[-1]))
         drop_unused()
         if options["json"]:
             self.stdout.write(json.dumps(results, ensure_ascii=False))
