@@ -236,6 +236,7 @@ def published_lists() -> QuerySet[QuarterlyList]:
         QuarterlyList.objects.filter(state__in=(QuarterlyListState.PUBLISHED, QuarterlyListState.ARCHIVED))
         .select_related("publisher")
         .annotate(item_count=Count("items"))
+        .order_by("-year", "-quarter_number", "-issue_number")
     )
 
 
@@ -252,6 +253,7 @@ def working_lists(user: Any) -> QuerySet[QuarterlyList]:
         QuarterlyList.objects.exclude(state__in=(QuarterlyListState.PUBLISHED, QuarterlyListState.ARCHIVED))
         .select_related("publisher", "editor", "approver")
         .annotate(item_count=Count("items"))
+        .order_by("-year", "-quarter_number", "-issue_number")
     )
 
 

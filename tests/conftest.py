@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
+from django.core.cache import cache
 from django.core.management import call_command
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -41,3 +42,11 @@ def clock() -> Iterator[datetime]:
     """Holds "now" at 2026-11-24 10:00 Beijing time."""
     with frozen(A_TUESDAY):
         yield A_TUESDAY
+
+
+@pytest.fixture(autouse=True)
+def fresh_cache() -> Iterator[None]:
+    """Rate limits and cached counts of one test are not those of the next."""
+    cache.clear()
+    yield
+    cache.clear()

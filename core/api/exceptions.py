@@ -3,10 +3,8 @@
 from typing import Any
 
 from drf_standardized_errors.handler import ExceptionHandler
-from drf_standardized_errors.handler import exception_handler as standard_handler
 from rest_framework import exceptions
 from rest_framework.exceptions import ErrorDetail
-from rest_framework.response import Response
 
 from core.errors import DomainError
 
@@ -43,8 +41,3 @@ class Handler(ExceptionHandler):
         if isinstance(exc, DomainError):
             return DomainAPIException(exc)
         return super().convert_known_exceptions(exc)
-
-
-def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's hook; see `Handler`."""
-    return standard_handler(exc, context)

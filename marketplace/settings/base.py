@@ -193,10 +193,13 @@ REST_FRAMEWORK = {
         "match": "60/min",
     },
     "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "core.api.exceptions.exception_handler",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
-DRF_STANDARDIZED_ERRORS = {"ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "409", "429"]}
+DRF_STANDARDIZED_ERRORS = {
+    "ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "409", "429"],
+    "EXCEPTION_HANDLER_CLASS": "core.api.exceptions.Handler",
+}
 SPECTACULAR_SETTINGS = {
     "TITLE": "数字化应用场景供需对接平台 API",
     "DESCRIPTION": "需求、清单、供给方、能力、检索与匹配。错误统一为一种结构，见 docs/api/README.md。",

@@ -12,6 +12,8 @@ ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 
 VAR_DIR = Path(tempfile.mkdtemp(prefix="marketplace-test-"))
 MEDIA_ROOT = VAR_DIR / "media"
+STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir()
 SEARCH_URL = f"embedded://{VAR_DIR / 'search'}"
 DATABASES = {
     "default": {
