@@ -1,4 +1,4 @@
-"""What every form of the product shares: a refusal by a service comes back as errors of the form, nothing typed is lost."""
+"""What every form of the product shares: a service's refusal comes back as errors of the form, nothing typed is lost."""
 
 from typing import Any
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scenarios.views import drafts, listmaking, public, reviews
+from scenarios.views import drafts, imports, listmaking, public, reviews
 
 app_name = "scenarios"
 
@@ -15,6 +15,9 @@ urlpatterns = [
     path("scenarios/<str:key>/", public.detail, name="scenario"),
     path("desk/scenarios/", drafts.own, name="own"),
     path("desk/scenarios/new/", drafts.create, name="create"),
+    path("desk/scenarios/import/", imports.start, name="import"),
+    path("desk/scenarios/import/<uuid:public_id>/", imports.check, name="import_check"),
+    path("desk/scenarios/import/<uuid:public_id>/report/", imports.report, name="import_report"),
     path("desk/scenarios/<str:key>/", drafts.tasks, name="tasks"),
     path("desk/scenarios/<str:key>/check/", drafts.check, name="check"),
     path("desk/scenarios/<str:key>/submitted/", drafts.submitted, name="submitted"),

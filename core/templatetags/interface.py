@@ -94,7 +94,9 @@ ICONS: dict[str, str] = {
     "file": '<path d="M6 3h8l4 4v14H6z"/><path d="M14 3v5h4"/>',
     "next": '<path d="m9 6 6 6-6 6"/>',
     "list": '<path d="M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01"/>',
-    "link": '<path d="M10 14a4 4 0 0 0 6 0l3-3a4 4 0 0 0-6-6l-1 1"/><path d="M14 10a4 4 0 0 0-6 0l-3 3a4 4 0 0 0 6 6l1-1"/>',
+    "link": (
+        '<path d="M10 14a4 4 0 0 0 6 0l3-3a4 4 0 0 0-6-6l-1 1"/><path d="M14 10a4 4 0 0 0-6 0l-3 3a4 4 0 0 0 6 6l1-1"/>'
+    ),
 }
 
 
@@ -187,11 +189,13 @@ def day(value: date | None) -> SafeString | str:
 
 
 @register.filter
-def segments(parts: Iterable[tuple[str, bool]] | str) -> SafeString | str:
-    """Text in pieces, the found ones marked: ((text, is_match), …) → escaped text with <mark>."""
-    if isinstance(parts, str):
-        return parts
-    return format_html_join("", "{}", ((format_html("<mark>{}</mark>", text) if hit else text,) for text, hit in parts))
+def segments(pieces: Iterable[Any]) -> SafeString:
+    """Text in pieces with `text` and `marked` → escaped text, the marked pieces in <mark>."""
+    return format_html_join(
+        "",
+        "{}",
+        ((format_html("<mark>{}</mark>", piece.text) if piece.marked else piece.text,) for piece in pieces),
+    )
 
 
 @register.filter

@@ -181,9 +181,11 @@ def fair_competition(request: HttpRequest, key: str) -> HttpResponse:
     """The review that a restrictive condition needs."""
     scenario = _draft(request, key)
     review = getattr(scenario, "fair_competition_review", None)
-    initial = {
-        name: getattr(review, name) for name in ("reviewer_name", "conclusion", "exception_clause", "ends_on")
-    } if review else {}
+    initial = (
+        {name: getattr(review, name) for name in ("reviewer_name", "conclusion", "exception_clause", "ends_on")}
+        if review
+        else {}
+    )
     form = FairCompetitionForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
@@ -243,7 +245,9 @@ def answers(scenario: Scenario) -> list[dict]:
         rows = []
         for name in names:
             label = str(Scenario._meta.get_field(name).verbose_name)
-            rows.append({"label": label, "value": _shown(scenario, content, name), "wide": name in blocks, "name": name})
+            rows.append(
+                {"label": label, "value": _shown(scenario, content, name), "wide": name in blocks, "name": name}
+            )
         sections.append({"key": key, "title": title, "rows": rows})
     return sections
 

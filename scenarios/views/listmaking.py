@@ -137,7 +137,8 @@ def _list_page(
             "approves": "approve" in actions,
             "returns": "return" in actions,
             "return_warning": STEP_WARNINGS["return"],
-            "approval": approval or ApprovalForm(initial={"secrecy_reviewer_name": quarterly_list.secrecy_reviewer_name}),
+            "approval": approval
+            or ApprovalForm(initial={"secrecy_reviewer_name": quarterly_list.secrecy_reviewer_name}),
             "erratum": erratum,
             "refusal": refusal,
             "progress": [

@@ -296,9 +296,7 @@ def timeline(scenario: Scenario, published: list[ListItem]) -> list[dict[str, An
 
 def changes(scenario: Scenario) -> list[dict[str, Any]]:
     """Differences between the kept versions, newest first: field, before, after."""
-    labels = {name: str(heading) for name, heading in TEXT_BLOCKS} | {
-        key: str(heading) for heading, key in COLUMNS
-    }
+    labels = {name: str(heading) for name, heading in TEXT_BLOCKS} | {key: str(heading) for heading, key in COLUMNS}
     versions = list(scenario.versions.order_by("version"))
     found = []
     for before, after in zip(versions, versions[1:], strict=False):
@@ -310,4 +308,3 @@ def changes(scenario: Scenario) -> list[dict[str, Any]]:
         if fields:
             found.append({"version": after.version, "when": after.created_at, "fields": fields})
     return found[::-1]
-

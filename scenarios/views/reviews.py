@@ -17,7 +17,12 @@ from scenarios import selectors, services
 from scenarios.models import Scenario
 from scenarios.permissions import sees_review_file
 from scenarios.states import SCENARIO_MACHINE
-from scenarios.validators import SECTIONS, completeness_problems, fair_competition_problems, personal_information_problems
+from scenarios.validators import (
+    SECTIONS,
+    completeness_problems,
+    fair_competition_problems,
+    personal_information_problems,
+)
 from scenarios.views.drafts import answers
 
 #: Action → whether its button is the main one.
@@ -80,9 +85,14 @@ def review(request: HttpRequest, key: str) -> HttpResponse:
         except DomainError as error:
             refusal = error
         else:
-            messages.success(request, _("“%(title)s”：%(state)s。") % {
-                "title": moved.title, "state": moved.get_state_display(),
-            })
+            messages.success(
+                request,
+                _("“%(title)s”：%(state)s。")
+                % {
+                    "title": moved.title,
+                    "state": moved.get_state_display(),
+                },
+            )
             return redirect("scenarios:review_queue")
     sections = answers(scenario)
     for section in sections:

@@ -1,0 +1,29 @@
+"""Every address of the product. Pages need a signed-in person unless their view says `@login_not_required`."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from marketplace import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("about/", views.about, name="about"),
+    path("site-map/", views.site_map, name="site_map"),
+    path("accessibility/", views.accessibility, name="accessibility"),
+    path("styleguide/", views.styleguide, name="styleguide"),
+    path("desk/", views.desk, name="desk"),
+    path("desk/operations/", views.operations, name="operations"),
+    path("desk/operations/retry/<int:delivery_id>/", views.retry_delivery, name="retry_delivery"),
+    path("desk/audit/", views.audit_trail, name="audit"),
+    path("account/", include("allauth.urls")),
+    path("api/v1/", include("marketplace.api")),
+    path("", include("core.urls")),
+    path("", include("accounts.urls")),
+    path("", include("scenarios.urls")),
+    path("", include("vendors.urls")),
+    path("", include("search.urls")),
+    path("", include("matching.urls")),
+    path("", include("core.urls")),
+    path("api/v1/", include("marketplace.api")),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,277 @@
+"""Pages that belong to no single app: home, the desk, operations, the audit trail, the style guide."""
+
+from collections import Counter
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from accounts import selectors as account_selectors
+from accounts.enums import Role
+from accounts.permissions import has_role, may_operate, may_read_audit, organisation_of
+from core import audit, outbox
+from core.enums import DeliveryState
+from core.errors import NotPermitted
+from core.models import AuditEntry, OutboxDelivery
+from core.pages import page_of
+from marketplace.context import OPTIONS, OPTIONS_COOKIE, interface_options
+from marketplace.styleguide import specimens
+from scenarios import selectors as scenario_selectors
+from scenarios.enums import QuarterlyListState, ScenarioState
+from vendors import selectors as vendor_selectors
+
+COOKIE_AGE = 365 * 24 * 3600
+HOME_ITEMS = 8
+DESK_ROWS = 6
+
+
+@login_not_required
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What the platform is, the list published last, the search box, the figures."""
+    current = scenario_selectors.current_list()
+    items = list(scenario_selectors.list_items(current)) if current else []
+    by_field = Counter(item.content.get("category") or _("其他") for item in items)
+    by_city = Counter(city_of(item.scenario) for item in items)
+    newest = vendor_selectors.with_relations(vendor_selectors.visible_to(None)).order_by("-listed_at", "-pk")[:6]
+    return render(
+        request,
+        "home.html",
+        {
+            "current_list": current,
+            "items": items[:HOME_ITEMS],
+            "item_count": len(items),
+            "fields": shares(by_field),
+            "cities": shares(by_city),
+            "demands": scenario_selectors.scenario_figures(),
+            "supply": vendor_selectors.vendor_figures(),
+            "capabilities": newest,
+        },
+    )
+
+
+def city_of(scenario: Any) -> str:
+    """The city a demand lies in, for grouping; districts count for their city."""
+    region = scenario.region
+    if region is None:
+        return _("未注明")
+    return region.parent.name if region.level == "district" and region.parent else region.name
+
+
+def shares(counts: Counter, limit: int = 10) -> list[dict[str, Any]]:
+    """The most frequent values with their share of the largest, for a bar chart that is also a table."""
+    most = counts.most_common(limit)
+    top = most[0][1] if most else 1
+    return [{"label": label, "count": count, "share": count / top} for label, count in most]
+
+
+@login_not_required
+@require_safe
+def about(request: HttpRequest) -> HttpResponse:
+    return render(request, "about.html")
+
+
+@login_not_required
+@require_safe
+def site_map(request: HttpRequest) -> HttpResponse:
+    return render(request, "site_map.html", {"lists": scenario_selectors.published_lists()[:8]})
+
+
+@login_not_required
+@require_GET
+def styleguide(request: HttpRequest) -> HttpResponse:
+    """Each component in each of its states."""
+    return render(request, "styleguide.html", specimens(request))
+
+
+@login_not_required
+@require_POST
+def accessibility(request: HttpRequest) -> HttpResponse:
+    """Switch one of 大字, 高对比, 减少动画 and return to where the person was."""
+    option = request.POST.get("option", "")
+    if option not in OPTIONS:
+        raise Http404
+    chosen = interface_options(request)
+    chosen[option] = not chosen[option]
+    target = request.POST.get("next", "/")
+    if not url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}):
+        target = "/"
+    response = redirect(target)
+    response.set_cookie(
+        OPTIONS_COOKIE,
+        ".".join(name for name in OPTIONS if chosen[name]),
+        max_age=COOKIE_AGE,
+        samesite="Lax",
+        httponly=True,
+        secure=request.is_secure(),
+    )
+    return response
+
+
+@login_not_required
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The form's secret was missing or old: nothing was stored."""
+    return render(request, "errors/csrf.html", status=403)
+
+
+# --- the desk ----------------------------------------------------------------------------------------------------
+
+
+@never_cache
+@require_safe
+def desk(request: HttpRequest) -> HttpResponse:
+    """What waits for this person in the organisation they act for, one panel per role they hold there."""
+    user = request.user
+    context: dict[str, Any] = {"panels": [], "has_organisation": organisation_of(user) is not None}
+    for roles, build in DESK_PANELS:
+        if has_role(user, *roles):
+            context["panels"].append(build(user))
+    if context["has_organisation"]:
+        context["own_organisation"] = organisation_of(user)
+        context["may_manage"] = has_role(user, Role.ORGANISATION_MANAGER)
+    return render(request, "desk.html", context)
+
+
+def _demand_panel(user: Any) -> dict[str, Any]:
+    own = scenario_selectors.own_scenarios(user)
+    counts = Counter(own.order_by().values_list("state", flat=True))
+    to_do = own.filter(state__in=(ScenarioState.SUPPLEMENT, ScenarioState.DRAFT)).order_by("-state", "-updated_at")
+    return {
+        "template": "desk/demands.html",
+        "figures": [
+            (_("待补充"), counts[ScenarioState.SUPPLEMENT], "supplement"),
+            (_("草稿"), counts[ScenarioState.DRAFT], "draft"),
+            (_("审核中"), counts[ScenarioState.SUBMITTED] + counts[ScenarioState.FIRST_PASSED], "submitted"),
+            (_("已入库"), counts[ScenarioState.POOLED] + counts[ScenarioState.FROZEN], "pooled"),
+            (_("已发布"), counts[ScenarioState.LISTED], "listed"),
+        ],
+        "rows": to_do[:DESK_ROWS],
+    }
+
+
+def _review_panel(user: Any) -> dict[str, Any]:
+    first = scenario_selectors.first_review_queue(user)
+    provincial = scenario_selectors.provincial_review_queue(user)
+    queue = first if has_role(user, Role.FIRST_REVIEWER) else provincial
+    return {
+        "template": "desk/reviews.html",
+        "figures": [
+            (_("待初审需求"), first.count(), ""),
+            (_("待省级审核需求"), provincial.count(), ""),
+            (_("待核验能力"), vendor_selectors.verification_queue(user).count(), ""),
+            (_("待核验机构"), account_selectors.verification_queue(user).count(), ""),
+        ],
+        "rows": queue[:DESK_ROWS],
+    }
+
+
+def _list_panel(user: Any) -> dict[str, Any]:
+    working = scenario_selectors.working_lists(user)
+    return {
+        "template": "desk/lists.html",
+        "figures": [(_("可选入清单的需求"), scenario_selectors.pool(user).count(), "")],
+        "rows": working[:DESK_ROWS],
+        "overdue": scenario_selectors.overdue_quarters(),
+        "approves": has_role(user, Role.LIST_APPROVER),
+        "waiting": working.filter(state=QuarterlyListState.IN_REVIEW).count(),
+    }
+
+
+def _vendor_panel(user: Any) -> dict[str, Any]:
+    own = vendor_selectors.own_capabilities(user)
+    counts = Counter(own.order_by().values_list("state", flat=True))
+    return {
+        "template": "desk/supply.html",
+        "figures": [
+            (_("已上架"), counts["listed"], "listed"),
+            (_("待核验"), counts["submitted"], "submitted"),
+            (_("退回补充"), counts["returned"], "returned"),
+            (_("草稿"), counts["draft"], "draft"),
+        ],
+        "rows": own[:DESK_ROWS],
+        "profile": vendor_selectors.own_profile(user),
+    }
+
+
+def _administrator_panel(user: Any) -> dict[str, Any]:
+    return {
+        "template": "desk/administration.html",
+        "is_system": has_role(user, Role.SYSTEM_ADMINISTRATOR),
+        "is_security": has_role(user, Role.SECURITY_ADMINISTRATOR),
+        "is_audit": has_role(user, Role.AUDIT_ADMINISTRATOR),
+        "is_operator": has_role(user, Role.OPERATOR),
+        "parked": OutboxDelivery.objects.filter(state=DeliveryState.PARKED).count(),
+    }
+
+
+DESK_PANELS = (
+    ((Role.FIRST_REVIEWER, Role.PROVINCIAL_REVIEWER), _review_panel),
+    ((Role.LIST_EDITOR, Role.LIST_APPROVER), _list_panel),
+    ((Role.DEMAND_SUBMITTER,), _demand_panel),
+    ((Role.VENDOR_STAFF,), _vendor_panel),
+    (
+        (Role.OPERATOR, Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR),
+        _administrator_panel,
+    ),
+)
+
+
+# --- operations and audit ----------------------------------------------------------------------------------------
+
+
+@never_cache
+@require_safe
+def operations(request: HttpRequest) -> HttpResponse:
+    """Queues and failed deliveries, without content (architecture.md §10.6)."""
+    if not may_operate(request.user):
+        raise NotPermitted()
+    counts = Counter(OutboxDelivery.objects.exclude(state=DeliveryState.DONE).values_list("state", flat=True))
+    oldest = (
+        OutboxDelivery.objects.filter(state=DeliveryState.PENDING).select_related("event").order_by("event_id").first()
+    )
+    return render(
+        request,
+        "operations.html",
+        {
+            "pending": counts[DeliveryState.PENDING],
+            "parked_count": counts[DeliveryState.PARKED],
+            "oldest": oldest.event.created_at if oldest else None,
+            "unsealed": AuditEntry.objects.filter(sequence__isnull=True).count(),
+            "parked": OutboxDelivery.objects.filter(state=DeliveryState.PARKED).select_related("event")[:50],
+            "overdue": scenario_selectors.overdue_quarters(),
+        },
+    )
+
+
+@require_POST
+def retry_delivery(request: HttpRequest, delivery_id: int) -> HttpResponse:
+    if not may_operate(request.user):
+        raise NotPermitted()
+    if outbox.retry([delivery_id]):
+        messages.success(request, _("已重新排队，稍后自动处理。"))
+    else:
+        messages.info(request, _("这一条已不在搁置状态，无需重试。"))
+    return redirect("operations")
+
+
+@never_cache
+@require_safe
+def audit_trail(request: HttpRequest) -> HttpResponse:
+    """The audit administrator's view of who did what; the chain can be checked from here."""
+    if not may_read_audit(request.user):
+        raise NotPermitted()
+    entries = AuditEntry.objects.order_by("-pk")
+    wanted = request.GET.get("q", "").strip()[:100]
+    if wanted:
+        entries = entries.filter(actor_text__icontains=wanted) | entries.filter(subject_text__icontains=wanted)
+        entries |= AuditEntry.objects.filter(action__icontains=wanted)
+    report = audit.verify() if "verify" in request.GET else None
+    return render(
+        request, "audit.html", {"page": page_of(request, entries.order_by("-pk")), "q": wanted, "report": report}
+    )
