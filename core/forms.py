@@ -1,8 +1,9 @@
-"""What every form of the product shares: a service's refusal comes back as errors of the form, nothing typed is lost."""
+"""What every form shares: a service's refusal comes back as errors of the form, and nothing typed is lost."""
 
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
 from core.enums import RegionLevel
@@ -16,6 +17,10 @@ class PageForm(forms.Form):
     mark_optional = True
     needed_fields: frozenset[str] | None = None
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        name_the_remedy(self)
+
     def refuse(self, error: DomainError) -> None:
         """Show a service's refusal: at its fields where it names some of this form, above the form otherwise."""
         refuse(self, error)
@@ -26,8 +31,37 @@ def refuse(form: forms.BaseForm, error: DomainError) -> None:
         form.add_error(reason.field if reason.field in form.fields else None, str(reason.message))
 
 
+def name_the_remedy(form: forms.BaseForm) -> None:
+    """Messages that say which field is wrong and what to write, instead of Django's general ones."""
+    for field in form.fields.values():
+        label = field.label
+        chosen = isinstance(field, forms.ChoiceField)
+        required = _("请选择“%s”。") if chosen or isinstance(field, forms.FileField) else _("请填写“%s”。")
+        if isinstance(field, forms.BooleanField):
+            required = _("请确认并勾选“%s”。")
+        field.error_messages["required"] = required % label
+        if isinstance(field, forms.DateTimeField):
+            field.error_messages["invalid"] = _("“%s”不是有效的时间，请写成 2026-12-31 17:00 这样。") % label
+        elif isinstance(field, forms.DateField):
+            field.error_messages["invalid"] = _("“%s”不是有效的日期，请写成 2026-12-31 这样。") % label
+        elif isinstance(field, forms.IntegerField):
+            field.error_messages["invalid"] = _("“%s”请填写整数。") % label
+        elif isinstance(field, forms.EmailField):
+            field.error_messages["invalid"] = _("“%s”格式不正确，例如 name@example.gov.cn。") % label
+        elif isinstance(field, forms.URLField):
+            field.error_messages["invalid"] = _("“%s”不是有效的网址，应以 https:// 或 http:// 开头。") % label
+        for name in ("invalid_choice", "invalid_pk_value", "invalid_list"):
+            if name in field.error_messages:
+                field.error_messages[name] = _("“%s”请从给出的选项中选择。") % label
+        for validator in field.validators:
+            if isinstance(validator, MaxLengthValidator):
+                longest = _("“%(label)s”最多 {limit} 个字，现有 {length} 个字，请精简。") % {"label": label}
+                validator.message = longest.replace("{limit}", "%(limit_value)d").replace("{length}", "%(show_value)d")
+
+
 def input_attributes(form: forms.BaseForm) -> None:
-    """Sizes and autocomplete hints by field type; called once from a form's `__init__`."""
+    """Sizes, autocomplete hints and plain messages by field type; called once from a form's `__init__`."""
+    name_the_remedy(form)
     for field in form.fields.values():
         widget = field.widget
         if isinstance(widget, forms.Textarea):

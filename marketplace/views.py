@@ -27,7 +27,7 @@ from scenarios.enums import QuarterlyListState, ScenarioState
 from vendors import selectors as vendor_selectors
 
 COOKIE_AGE = 365 * 24 * 3600
-HOME_ITEMS = 8
+HOME_ITEMS = 12
 DESK_ROWS = 6
 
 
@@ -64,7 +64,7 @@ def city_of(scenario: Any) -> str:
     return region.parent.name if region.level == "district" and region.parent else region.name
 
 
-def shares(counts: Counter, limit: int = 10) -> list[dict[str, Any]]:
+def shares(counts: Counter, limit: int = 8) -> list[dict[str, Any]]:
     """The most frequent values with their share of the largest, for a bar chart that is also a table."""
     most = counts.most_common(limit)
     top = most[0][1] if most else 1

@@ -113,16 +113,17 @@ class ScenarioSectionForm(forms.ModelForm):
         if section == "basics" and (self.instance.previous_id or earlier.exists()):
             wanted.append("previous")
             self.fields["previous"].queryset = earlier
+            self.fields["previous"].empty_label = _("不是再次发布")
         for name in list(self.fields):
             if name not in wanted:
                 del self.fields[name]
         for name, field in self.fields.items():
             field.help_text = HELP.get(name, "")
-            field.error_messages["invalid"] = field.error_messages.get("invalid", "")
         if "lead_department" in self.fields:
             self.fields["lead_department"].queryset = Organisation.objects.filter(
                 kind=OrganisationKind.AGENCY, state=OrganisationState.VERIFIED
             ).order_by("level", "name")
+            self.fields["lead_department"].empty_label = _("不指定，由所在市初审")
         offer_classification(self)
         input_attributes(self)
 
@@ -155,6 +156,23 @@ class FairCompetitionForm(PageForm):
     conclusion = forms.CharField(label=_("审查结论"), widget=forms.Textarea(attrs={"rows": 4}))
     exception_clause = forms.CharField(label=_("适用的例外条款"), max_length=200, required=False)
     ends_on = forms.DateField(label=_("实施期限至"), widget=DateInput(attrs={"class": "input-short"}))
+    file = forms.FileField(
+        label=_("审查结论文件"), required=False, help_text=_("PDF、Word、PNG 或 JPG，不超过 20 MB。")
+    )
+
+
+class AttachmentForm(PageForm):
+    """A file beside a demand."""
+
+    mark_optional = False
+
+    file = forms.FileField(
+        label=_("文件"), help_text=_("PDF、Word（docx）、Excel（xlsx）、PNG 或 JPG，单个不超过 20 MB。")
+    )
+    purpose = forms.CharField(label=_("说明"), max_length=40, help_text=_("例如“现场照片”“接口说明”。"))
+    is_public = forms.BooleanField(
+        label=_("发布后随需求公开"), required=False, help_text=_("不勾选的只有本单位和审核人能看到。")
+    )
 
 
 class CommentForm(PageForm):

@@ -21,6 +21,7 @@ urlpatterns = [
     path("desk/scenarios/<str:key>/", drafts.tasks, name="tasks"),
     path("desk/scenarios/<str:key>/check/", drafts.check, name="check"),
     path("desk/scenarios/<str:key>/submitted/", drafts.submitted, name="submitted"),
+    path("desk/scenarios/<str:key>/attachments/", drafts.attachments, name="attachments"),
     path("desk/scenarios/<str:key>/fair-competition/", drafts.fair_competition, name="fair_competition"),
     path("desk/scenarios/<str:key>/copy/", drafts.copy, name="copy"),
     path("desk/scenarios/<str:key>/act/<str:action>/", drafts.act, name="act"),

@@ -65,14 +65,14 @@ def _filters(given: QueryDict, kind: str) -> dict[str, list[str]]:
     return {name: given.getlist(name) for name in facets if name in given}
 
 
-def _address(page: SearchPage, *, filters: Mapping[str, Sequence[str]] | None = None, **changes: Any) -> str:
+def _address(found: SearchPage, /, *, filters: Mapping[str, Sequence[str]] | None = None, **changes: Any) -> str:
     """The query string of this page with something changed; back to the first page unless a page is given."""
-    values: list[tuple[str, Any]] = [("q", page.text), ("kind", page.kind), ("sort", page.sort)]
-    if page.page_size != PAGE_SIZES[1]:
-        values.append(("size", page.page_size))
+    values: list[tuple[str, Any]] = [("q", found.text), ("kind", found.kind), ("sort", found.sort)]
+    if found.page_size != PAGE_SIZES[1]:
+        values.append(("size", found.page_size))
     plain = dict(values) | changes
     pairs = [(name, value) for name, value in plain.items() if value not in ("", None)]
-    for name, chosen in (page.filters if filters is None else filters).items():
+    for name, chosen in (found.filters if filters is None else filters).items():
         pairs += [(name, value) for value in chosen]
     return f"?{urlencode(pairs)}"
 

@@ -207,11 +207,22 @@ def lookup(mapping: Mapping[Any, Any], key: Any) -> Any:
 
 
 @register.inclusion_tag("components/field.html")
-def field(bound: forms.BoundField, examples: Mapping[str, str] | None = None) -> dict[str, Any]:
+def field(
+    bound: forms.BoundField,
+    examples: Mapping[str, str] | None = None,
+    label: str | None = None,
+    help_text: str | None = None,
+) -> dict[str, Any]:
     """A form field with label, help and errors, tied together for assistive technology.
 
-    `examples` is {"good": …, "bad": …}; a form may give them in a `field_examples` dictionary instead.
+    `examples` is {"good": …, "bad": …}; a form may give them in a `field_examples` dictionary instead. `label` and
+    `help_text` replace those of forms that are not ours.
     """
+    if label is not None:
+        bound.label = label
+        bound.field.widget.attrs.pop("placeholder", None)
+    if help_text is not None:
+        bound.help_text = help_text
     widget = bound.field.widget
     identifier = bound.id_for_label or bound.auto_id
     given = examples or getattr(bound.form, "field_examples", {}).get(bound.name)

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -10,12 +11,14 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from core.attachments import attach, attachments_of
+from core.enums import PublicityClass
 from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, ObjectNotFound
 from core.forms import refuse
 from core.pages import page_of, refused_answer, saved_answer, wants_json
 from scenarios import selectors, services
 from scenarios.enums import ScenarioState
-from scenarios.forms import CommentForm, FairCompetitionForm, NewScenarioForm, ScenarioSectionForm
+from scenarios.forms import AttachmentForm, CommentForm, FairCompetitionForm, NewScenarioForm, ScenarioSectionForm
 from scenarios.models import Scenario
 from scenarios.permissions import acts_as_owner, may_create_scenario, may_edit_scenario
 from scenarios.states import SCENARIO_MACHINE
@@ -104,6 +107,7 @@ def tasks(request: HttpRequest, key: str) -> HttpResponse:
             "sections": sections,
             "done": done,
             "restricted": bool(scenario.restricts_by),
+            "attachment_count": attachments_of(scenario).count(),
             "returned": reviews[-1] if reviews and scenario.state == ScenarioState.SUPPLEMENT else None,
             "actions": owner_actions(request.user, scenario),
         },
@@ -186,12 +190,10 @@ def fair_competition(request: HttpRequest, key: str) -> HttpResponse:
         if review
         else {}
     )
-    form = FairCompetitionForm(request.POST or None, initial=initial)
+    form = FairCompetitionForm(request.POST or None, request.FILES or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            services.fair_competition_review_save(
-                scenario_id=scenario.pk, acting_user=request.user, **form.cleaned_data
-            )
+            _save_review(request, scenario, dict(form.cleaned_data))
         except DomainError as error:
             form.refuse(error)
         else:
@@ -201,6 +203,48 @@ def fair_competition(request: HttpRequest, key: str) -> HttpResponse:
         request,
         "scenarios/fair_competition.html",
         {"scenario": scenario, "form": form, "review": review},
+        status=400 if form.errors else 200,
+    )
+
+
+@transaction.atomic
+def _save_review(request: HttpRequest, scenario: Scenario, values: dict) -> None:
+    """The review and its file, both or neither."""
+    file = values.pop("file")
+    attachment = None
+    if file:
+        attachment = attach(acting_user=request.user, subject=scenario, file=file, purpose=str(_("公平竞争审查结论")))
+    services.fair_competition_review_save(
+        scenario_id=scenario.pk, acting_user=request.user, attachment=attachment, **values
+    )
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def attachments(request: HttpRequest, key: str) -> HttpResponse:
+    """Files beside a draft; private unless marked to be published with it."""
+    scenario = _draft(request, key)
+    if not may_edit_scenario(request.user, scenario):
+        return redirect("scenarios:scenario", scenario.key)
+    form = AttachmentForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            attach(
+                acting_user=request.user,
+                subject=scenario,
+                file=form.cleaned_data["file"],
+                purpose=form.cleaned_data["purpose"],
+                publicity=PublicityClass.PUBLIC if form.cleaned_data["is_public"] else PublicityClass.PRIVATE,
+            )
+        except DomainError as error:
+            form.refuse(error)
+        else:
+            messages.success(request, _("附件已上传。"))
+            return redirect("scenarios:attachments", scenario.key)
+    return render(
+        request,
+        "scenarios/attachments.html",
+        {"scenario": scenario, "form": form, "attachments": attachments_of(scenario)},
         status=400 if form.errors else 200,
     )
 

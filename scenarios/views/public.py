@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from core.attachments import attachments_of
 from core.clock import BEIJING
 from core.enums import PublicityClass, RegionLevel
-from core.models import Attachment, Category, Region
+from core.models import Category, Region
 from core.pages import page_of
 from core.spreadsheets import write_csv, write_xlsx
 from core.transitions import available_actions
@@ -235,7 +236,7 @@ def detail(request: HttpRequest, key: str) -> HttpResponse:
     )
     content = selectors.content_of(scenario)
     full = sees_review_file(request.user, scenario)
-    attachments = Attachment.objects.filter(subject_type="scenarios.scenario", subject_id=str(scenario.pk))
+    attachments = attachments_of(scenario)
     if not full:
         attachments = attachments.filter(publicity=PublicityClass.PUBLIC)
     return render(
