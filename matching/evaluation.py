@@ -251,9 +251,7 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
         try:
             entry = json.loads(line)
         except ValueError:
-            raise EvaluationError(
-                _("{path} 第 {line} 行不是有效的 JSON。").format(path=path.name, line=number)
-            ) from None
+            raise EvaluationError(_("{path} 第 {line} 行不是 JSON。").format(path=path.name, line=number)) from None
         if not isinstance(entry, dict) or not isinstance(entry.get("id"), str | int) or entry["id"] == "":
             raise EvaluationError(_("{path} 第 {line} 行缺少 id。").format(path=path.name, line=number))
         entry["id"] = str(entry["id"])

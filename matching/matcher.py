@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from matching.scoring import Candidate, Facts, Profile, Ranking, Statistics, Subject, weigh, weighted_terms
+from matching.scoring import Candidate, Facts, Profile, Ranking, Statistics, Subject, Weighed, weigh, weighted_terms
 from search.analysis import unpack_text
 from search.contract import Clause, Engine, Filter, Hit, Query, Schema
 from search.statistics import TermStatistics
@@ -63,6 +63,23 @@ def match(
         if len(ranking.ranked) >= ENOUGH or len(results.hits) < page:
             break
     return Outcome(ranking, statistics, generation, tuple(candidates), engine_seconds * 1000, weighing_seconds * 1000)
+
+
+def collapse(outcome: Outcome) -> tuple[list[Weighed], dict[str, list[str]]]:
+    """One place per organisation: its best candidate, and the others' identities beside it (matching.md §2)."""
+    organisations = {candidate.identity: candidate.facts.organisation for candidate in outcome.candidates}
+    kept: list[Weighed] = []
+    first: dict[str, str] = {}
+    others: dict[str, list[str]] = {}
+    for weighed in outcome.ranking.ranked:
+        organisation = organisations[weighed.identity]
+        if organisation and organisation in first:
+            others.setdefault(first[organisation], []).append(weighed.identity)
+            continue
+        if organisation:
+            first[organisation] = weighed.identity
+        kept.append(weighed)
+    return kept, others
 
 
 def collection_statistics(engine: Engine, schema: Schema, subject: Subject, sizes: TermStatistics) -> Statistics:

@@ -6,7 +6,7 @@ nothing here reads a database, a clock or a setting. Same inputs, same order.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -69,8 +69,8 @@ class Facts:
     """What is known of a demand or of a capability besides its text. An empty value means: no evidence.
 
     Demand side: `regions` is where it is (district, city, 370000), `required_credentials` and `deadline_day`.
-    Supply side: `regions` is the declared service area, `credentials` what is held and valid, `cases` what was
-    delivered. Days are proleptic ordinals, amounts are fen.
+    Supply side: `regions` is the declared service area, `credentials` what is held and until which day (0: no end),
+    `cases` what was delivered. Days are proleptic ordinals, amounts are fen.
     """
 
     organisation: str = ""
@@ -83,7 +83,7 @@ class Facts:
     amount_minimum: int | None = None
     amount_maximum: int | None = None
     required_credentials: tuple[str, ...] = ()
-    credentials: tuple[str, ...] = ()
+    credentials: tuple[tuple[str, int], ...] = ()
     cases: tuple[str, ...] = ()
     outcomes: int = 0
     outcomes_confirmed: int = 0
@@ -97,7 +97,11 @@ class Facts:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Facts":
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        return cls(**{key: _frozen(value) for key, value in values.items()})
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(entry) for entry in value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -178,10 +182,24 @@ class Excluded:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What one candidate brings to the comparison: text values as computed, the other factors as evaluated."""
+
+    identity: str
+    bm25: float
+    cosine: float
+    factors: Mapping[str, float]
+    vector: float | None = None
+
+
+@dataclass(frozen=True)
 class Ranking:
+    """The order, what was removed, and the evidence of every candidate compared (what a run freezes)."""
+
     ranked: tuple[Weighed, ...]
     excluded: tuple[Excluded, ...]
     best_cosine: float
+    evidence: tuple[Evidence, ...] = ()
 
     def nothing_fits(self, profile: Profile) -> bool:
         """Whether the list must say 未找到较匹配的能力: nothing on it is above 弱."""
@@ -219,32 +237,45 @@ def weigh(
     if not allowed:
         return Ranking((), tuple(excluded), 0.0)
     texts = _TextEvidence(subject.text, statistics, profile)
-    evidence = [texts.of(candidate.text) for candidate in allowed]
-    best_cosine = max(cosine for _bm25, cosine in evidence)
-    scale = min(1.0, best_cosine / profile.cosine_scale)
-    fused = _fuse(subject, allowed, evidence, profile)
-    weighed: list[tuple[float, str, int, dict[str, float], str]] = []
-    for position, candidate in enumerate(allowed):
-        factors = {"text": fused[position] * scale}
-        factors.update(_other_factors(subject, candidate.facts, profile))
+    evidence = []
+    for candidate in allowed:
+        bm25, cosine = texts.of(candidate.text)
+        others = _other_factors(subject, candidate.facts, profile)
+        evidence.append(Evidence(candidate.identity, bm25, cosine, others, candidate.vector))
+    by_identity = {candidate.identity: candidate for candidate in allowed}
+    ranked = []
+    for place, entry in enumerate(combine(evidence, profile, is_short=_is_short(subject, profile))):
+        if place < explained:
+            reasons, gaps = _explain(subject, by_identity[entry.identity], texts, entry, profile)
+            entry = replace(entry, reasons=reasons, gaps=gaps)
+        ranked.append(entry)
+    return Ranking(tuple(ranked), tuple(excluded), max(entry.cosine for entry in evidence), tuple(evidence))
+
+
+def combine(evidence: Sequence[Evidence], profile: Profile, *, is_short: bool) -> list[Weighed]:
+    """From evidence to order: the part of weighing that a replay repeats on what a run has frozen.
+
+    The text factor is the fused, per-list min-max times min(1, best cosine ÷ scale); factors without evidence are left
+    out and the others renormalised. Ties are broken by identity.
+    """
+    if not evidence:
+        return []
+    scale = min(1.0, max(entry.cosine for entry in evidence) / profile.cosine_scale)
+    weighed = []
+    for entry, fused in zip(evidence, _fuse(evidence, profile, is_short=is_short), strict=True):
+        factors = {"text": fused * scale, **entry.factors}
         total = sum(getattr(profile, name) for name in factors)
         raw = sum(getattr(profile, name) * value for name, value in factors.items()) / total if total else 0.0
-        weighed.append((-raw, candidate.identity, position, factors, _level(evidence[position][1], profile)))
-    weighed.sort(key=lambda entry: entry[:2])
-    ranked = []
-    for place, (negative, identity, position, factors, level) in enumerate(weighed):
-        bm25, cosine = evidence[position]
-        score = round(-negative * 100, 1)
-        reasons: tuple[Reason, ...] = ()
-        gaps: tuple[Gap, ...] = ()
-        if place < explained:
-            reasons, gaps = _explain(subject, allowed[position], texts, factors, score, level, profile)
-        ranked.append(Weighed(identity, score, level, round(cosine, 4), round(bm25, 4), factors, reasons, gaps))
-    return Ranking(tuple(ranked), tuple(excluded), best_cosine)
+        weighed.append((-raw, entry.identity, entry, factors))
+    weighed.sort(key=lambda item: item[:2])
+    return [
+        Weighed(identity, round(-negative * 100, 1), _level(entry.cosine, profile), entry.cosine, entry.bm25, factors)
+        for negative, identity, entry, factors in weighed
+    ]
 
 
 def mutual_score(first: float, second: float) -> float:
-    """Both sides must have something to gain: the geometric mean is nil when one of them has nothing (matching.md §2)."""
+    """Both sides must have something to gain (matching.md §2): the geometric mean is nil when one has nothing."""
     return round(math.sqrt(max(first, 0.0) * max(second, 0.0)), 1)
 
 
@@ -252,7 +283,7 @@ def mutual_score(first: float, second: float) -> float:
 
 
 class _TextEvidence:
-    """BM25 and cosine of one query against packed texts. Everything that does not depend on a candidate is made once."""
+    """BM25 and cosine of one query against packed texts. What does not depend on a candidate is made once."""
 
     def __init__(self, text: MatchText, statistics: Statistics, profile: Profile) -> None:
         self.profile = profile
@@ -374,17 +405,19 @@ def _normalised(values: Sequence[float]) -> list[float]:
     return [(value - lowest) / (highest - lowest) for value in values]
 
 
-def _fuse(
-    subject: Subject, candidates: Sequence[Candidate], evidence: Sequence[tuple[float, float]], profile: Profile
-) -> list[float]:
+def _is_short(subject: Subject, profile: Profile) -> bool:
+    return subject.text.length < profile.short_query_length
+
+
+def _fuse(evidence: Sequence[Evidence], profile: Profile, *, is_short: bool) -> list[float]:
     """BM25 and cosine half and half; a short query by BM25 alone; a configured vector takes its share of the whole."""
-    text = _normalised([bm25 for bm25, _cosine in evidence])
-    if subject.text.length >= profile.short_query_length:
-        cosine = _normalised([cosine for _bm25, cosine in evidence])
+    text = _normalised([entry.bm25 for entry in evidence])
+    if not is_short:
+        cosine = _normalised([entry.cosine for entry in evidence])
         share = profile.cosine_share
         text = [(1 - share) * one + share * other for one, other in zip(text, cosine, strict=True)]
-    vectors = [candidate.vector for candidate in candidates if candidate.vector is not None]
-    if len(vectors) == len(candidates):
+    vectors = [entry.vector for entry in evidence if entry.vector is not None]
+    if len(vectors) == len(evidence):
         share = profile.vector_share
         text = [(1 - share) * one + share * other for one, other in zip(text, _normalised(vectors), strict=True)]
     return text
@@ -474,9 +507,9 @@ def freshness(day: int | None, today: int | None, profile: Profile) -> float | N
 # --- hard conditions ---------------------------------------------------------------------------------------------
 
 
-def missing_credentials(demand: Facts, supply: Facts) -> list[str]:
+def missing_credentials(demand: Facts, supply: Facts, today: int | None) -> list[str]:
     """Required credentials that none of the valid ones held answers to (either name contains the other)."""
-    held = [_plain(name) for name in supply.credentials]
+    held = [_plain(name) for name, until in supply.credentials if not until or today is None or until >= today]
     return [
         name
         for name in demand.required_credentials
@@ -493,7 +526,7 @@ def _obstacle(subject: Subject, candidate: Candidate) -> Excluded | None:
     demand, supply = (subject.facts, other) if subject.is_demand else (other, subject.facts)
     if demand.organisation and demand.organisation == supply.organisation:
         return Excluded(candidate.identity, "same_organisation")
-    missing = missing_credentials(demand, supply)
+    missing = missing_credentials(demand, supply, subject.today)
     if missing:
         return Excluded(candidate.identity, "credential_missing", {"credentials": missing})
     if demand.deadline_day is not None and subject.today is not None and demand.deadline_day < subject.today:
@@ -523,11 +556,10 @@ def _explain(
     subject: Subject,
     candidate: Candidate,
     texts: _TextEvidence,
-    factors: Mapping[str, float],
-    score: float,
-    level: str,
+    weighed: Weighed,
     profile: Profile,
 ) -> tuple[tuple[Reason, ...], tuple[Gap, ...]]:
+    factors, score, level = weighed.factors, weighed.score, weighed.level
     other = candidate.facts
     demand, supply = (subject.facts, other) if subject.is_demand else (other, subject.facts)
     shares = _shares(factors, score, profile)

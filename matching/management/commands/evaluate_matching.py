@@ -19,9 +19,10 @@ from search.engines import engine_from_url
 
 class Command(BaseCommand):
     help = gettext_lazy(
-        "在一套带判断的数据上检验匹配效果。DIR 内应有 docs.jsonl、queries.jsonl（每行 id、title、text，可选 tags、region、category）"
-        "和 qrels.tsv（查询<TAB>文档<TAB>等级），可选 judged.tsv（只在其中列出的文档里排序）。"
-        "nDCG 采用线性增益（与 trec_eval 相同）：等级 / log2(名次+1)；等级大于 0 视为相关。不读写数据库，临时索引用后删除。"
+        "在一套带判断的数据上检验匹配效果。DIR 内应有 docs.jsonl、queries.jsonl"
+        "（每行 id、title、text，可选 tags、region、category）和 qrels.tsv（查询<TAB>文档<TAB>等级），"
+        "可选 judged.tsv（只在其中列出的文档里排序）。nDCG 采用线性增益（与 trec_eval 相同）："
+        "等级 / log2(名次+1)；等级大于 0 视为相关。不读写数据库，临时索引用后删除。"
     )
     requires_migrations_checks = False
 
@@ -54,11 +55,7 @@ class Command(BaseCommand):
         )
         for name in MEASURES:
             self.stdout.write(f"{name:<11} {report.means[name]:.4f} ± {report.errors[name]:.4f}")
-        self.stdout.write(
-            _("单次匹配 p50 {p50:.1f} 毫秒，p95 {p95:.1f} 毫秒").format(
-                p50=report.latency["p50"], p95=report.latency["p95"]
-            )
-        )
+        self.stdout.write(_("单次匹配 p50 {p50:.1f} 毫秒，p95 {p95:.1f} 毫秒").format(**report.latency))
 
     def _profile(self, path: Path | None) -> Profile:
         if path is None:
