@@ -14,5 +14,6 @@ urlpatterns = [
     path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     path("", include("scenarios.api.urls")),
     path("", include("vendors.api.urls")),
+    path("", include("search.api.urls")),
     re_path(r"^.*$", UnknownAddress.as_view(), name="api-unknown"),
 ]

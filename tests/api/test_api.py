@@ -1,6 +1,8 @@
 """The API's contract: one error shape, tokens with a scope, idempotency, transitions, nothing foreign (point 10)."""
 
 import pytest
+from django.conf import settings
+from django.core.management import call_command
 from rest_framework.test import APIClient
 
 from accounts import services as account_services
@@ -294,7 +296,7 @@ def test_a_refused_request_does_not_use_up_its_key(clerk):
     assert accepted.status_code == 201
 
 
-def test_too_many_requests_are_429_in_the_same_shape(settings):
+def test_too_many_requests_are_429_in_the_same_shape():
     client = client_of()
     statuses = {client.get("/api/v1/lists/").status_code for _request in range(121)}
     last = client.get("/api/v1/lists/")
@@ -306,3 +308,53 @@ def test_too_many_requests_are_429_in_the_same_shape(settings):
 def test_broken_json_is_400_with_a_code(clerk):
     response = client_of(clerk).post("/api/v1/scenarios/", "{not json", content_type="application/json")
     assert (response.status_code, codes(response)) == (400, [("", "parse_error")])
+
+
+# --- search ------------------------------------------------------------------------------------------------------
+
+
+def test_search_answers_in_the_one_shape_and_says_when_it_is_degraded():
+    response = client_of().get("/api/v1/search/", {"q": "数据治理", "kind": "scenario"})
+    assert response.status_code == 200
+    assert set(response.json()) == {
+        "kind",
+        "text",
+        "sort",
+        "total",
+        "page",
+        "pages",
+        "page_size",
+        "degraded",
+        "relaxed",
+        "facets",
+        "items",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"q": "长" * 5000}, "q"),
+        ({"kind": "people"}, "kind"),
+        ({"sort": "random"}, "sort"),
+        ({"page": "0"}, "page"),
+        ({"page_size": "1000"}, "page_size"),
+    ],
+)
+def test_a_search_that_cannot_be_answered_is_400_and_names_the_field(query, field):
+    response = client_of().get("/api/v1/search/", query)
+    assert (response.status_code, codes(response)) == (400, [(field, "invalid_input")])
+
+
+@pytest.mark.parametrize(
+    "text", ['"(][)AND OR NOT"', "a:b^3~*?", "'; DROP TABLE x;--", "\x00\u202e\ufeff", "%%%", "../../etc"]
+)
+def test_a_hostile_query_is_only_text(text):
+    assert client_of().get("/api/v1/search/", {"q": text}).status_code == 200
+
+
+def test_the_committed_schema_is_what_the_code_describes(tmp_path):
+    written = tmp_path / "schema.yml"
+    call_command("spectacular", file=str(written), validate=True, fail_on_warn=True)
+    committed = (settings.PROJECT_ROOT / "docs" / "api" / "schema.yml").read_text(encoding="utf-8")
+    assert written.read_text(encoding="utf-8") == committed, "run `make schema`"
