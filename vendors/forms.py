@@ -36,6 +36,8 @@ class ProfileForm(forms.ModelForm):
 
     mark_optional = True
 
+    website = forms.URLField(label=_("网站"), required=False, assume_scheme="https")
+
     class Meta:
         model = VendorProfile
         fields = [
@@ -57,7 +59,6 @@ class ProfileForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["website"].assume_scheme = "https"
         input_attributes(self)
 
     def _post_clean(self) -> None:
