@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.enums import Role
 from accounts.permissions import current_roles, organisation_ids, organisation_of
 from core.clock import BEIJING, now
+from notifications.selectors import unread_count
 
 OPTIONS_COOKIE = "interface"
 OPTIONS = ("text", "contrast", "motion")
@@ -72,6 +73,7 @@ DESK_MENU = (
         _("本单位与本人"),
         (),
         (
+            (_("站内信"), "notifications:inbox"),
             (_("机构与成员"), "accounts:organisations"),
             (_("账号与安全"), "accounts:profile"),
         ),
@@ -106,8 +108,8 @@ def _frame(request: HttpRequest) -> dict[str, Any]:
         "desk_menu": SimpleLazyObject(lambda: desk_menu(request)),
         "organisation": organisation_of(user) if signed_in else None,
         "can_switch": signed_in and len(organisation_ids(user)) > 1,
-        "unread": 0,
-        "notifications_url": "",
+        "unread": unread_count(user) if signed_in else 0,
+        "notifications_url": reverse("notifications:inbox"),
     }
 
 

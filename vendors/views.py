@@ -252,7 +252,7 @@ def create(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             form.refuse(error)
         else:
-            return redirect("vendors:tasks", made.key)
+            return redirect("vendors:edit", made.key)
     return render(request, "vendors/create.html", {"form": form}, status=400 if form.errors else 200)
 
 
@@ -338,8 +338,8 @@ def edit(request: HttpRequest, key: str, section: str) -> HttpResponse:
                     messages.warning(request, remark)
                 messages.success(request, _("“%s”已保存。") % SECTIONS[section][0])
                 if "next" in request.POST and following:
-                    return redirect("vendors:edit", shown.key, following)
-                return redirect("vendors:tasks", shown.key)
+                    return redirect("vendors:section", shown.key, following)
+                return redirect("vendors:edit", shown.key)
     return render(
         request,
         "vendors/edit.html",
@@ -380,7 +380,7 @@ def members(request: HttpRequest, key: str) -> HttpResponse:
             refusal = error
         else:
             messages.success(request, _("联合体成员已保存。"))
-            return redirect("vendors:tasks", shown.key)
+            return redirect("vendors:edit", shown.key)
     return render(
         request,
         "vendors/members.html",
@@ -483,7 +483,7 @@ def act(request: HttpRequest, key: str, action: str) -> HttpResponse:
         else:
             messages.success(request, _("已办理：%s。") % CAPABILITY_MACHINE[action].label)
             if may_edit_capability(request.user, shown):
-                return redirect("vendors:tasks", shown.key)
+                return redirect("vendors:edit", shown.key)
             return redirect("vendors:capability", shown.key)
     return render(
         request,
