@@ -9,7 +9,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format schema clean
+.PHONY: help install run test check services format schema clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ check: install ## Style, layers, types, migrations, schema: everything a machine
 	@$(BIN)/lint-imports
 	@$(MANAGE) makemigrations --check --dry-run --settings marketplace.settings.test
 	@$(BIN)/mypy core/*.py accounts/services.py accounts/selectors.py scenarios/services scenarios/selectors.py vendors/services.py vendors/selectors.py search/contract.py matching/scoring.py
+
+services: ## Real PostgreSQL, Redis, RabbitMQ, Elasticsearch on loopback for tests (`drills/services stop` ends them)
+	@drills/services start
 
 format: install ## Put the code in its form
 	@$(BIN)/ruff check --fix .

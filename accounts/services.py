@@ -154,7 +154,7 @@ def organisation_update(*, organisation_id: int, values: dict[str, Any], acting_
 @transaction.atomic
 def organisation_transition(*, organisation_id: int, action: str, acting_user: User, comment: str = "") -> Organisation:
     """Take one step of the verification machine; who asked is told by the event."""
-    organisation = Organisation.objects.select_for_update().select_related("region").filter(pk=organisation_id).first()
+    organisation = Organisation.objects.select_for_update(of=("self",)).select_related("region").filter(pk=organisation_id).first()
     if organisation is None:
         raise ObjectNotFound()
     if action == "verify":
@@ -222,7 +222,7 @@ def member_add(*, organisation_id: int, username_or_email: str, acting_user: Use
 @transaction.atomic
 def member_end(*, membership_id: int, acting_user: User) -> Membership:
     """End a membership: access is gone with the person's next click. The last manager cannot leave unnoticed."""
-    membership = Membership.objects.select_for_update().select_related("organisation").filter(pk=membership_id).first()
+    membership = Membership.objects.select_for_update(of=("self",)).select_related("organisation").filter(pk=membership_id).first()
     if membership is None or membership.ended_at is not None:
         raise ObjectNotFound()
     organisation = membership.organisation
@@ -247,7 +247,7 @@ def roles_set(*, membership_id: int, roles: Sequence[str], acting_user: User) ->
     NotPermitted for a role the person may not give or take; nothing is changed then.
     """
     membership = (
-        Membership.objects.select_for_update()
+        Membership.objects.select_for_update(of=("self",))
         .select_related("organisation", "user")
         .filter(pk=membership_id, ended_at__isnull=True)
         .first()

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from marketplace.settings.base import *  # noqa: F403
-from marketplace.settings.base import STORAGES
+from marketplace.settings.base import STORAGES, env
 
 DEBUG = False
 SECRET_KEY = "test-only-not-a-secret"
@@ -15,18 +15,22 @@ MEDIA_ROOT = VAR_DIR / "media"
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir()
 SEARCH_URL = f"embedded://{VAR_DIR / 'search'}"
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": VAR_DIR / "test.sqlite3",
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
-        },
-        "TEST": {"NAME": str(VAR_DIR / "test.sqlite3")},
+#: `TEST_DATABASE_URL` (made by `make services`) runs the same suite on PostgreSQL.
+if env.str("TEST_DATABASE_URL", default=""):
+    DATABASES = {"default": env.db_url("TEST_DATABASE_URL")}
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": VAR_DIR / "test.sqlite3",
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
+            },
+            "TEST": {"NAME": str(VAR_DIR / "test.sqlite3")},
+        }
     }
-}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
