@@ -130,8 +130,8 @@ def edit(request: HttpRequest, key: str, section: str) -> HttpResponse:
     form = ScenarioSectionForm(request.POST or None, instance=scenario, section=section)
     if request.method == "POST":
         is_valid = form.is_valid()
-        version = _typed_version(request)
         try:
+            version = _typed_version(request)
             scenario, remarks = services.scenario_save(
                 scenario_id=scenario.pk, acting_user=request.user, values=form.values(), expected_version=version
             )
