@@ -156,9 +156,7 @@ class ListMatching(models.Model):
     """How far the matching of a published list has come. Moves in portions, each in one transaction."""
 
     quarterly_list = models.OneToOneField(QuarterlyList, on_delete=models.CASCADE, related_name="matching")
-    stage = models.CharField(
-        _("阶段"), max_length=10, choices=MatchingStage.choices, default=MatchingStage.DEMANDS
-    )
+    stage = models.CharField(_("阶段"), max_length=10, choices=MatchingStage.choices, default=MatchingStage.DEMANDS)
     step = models.PositiveIntegerField(default=0)
     items_total = models.PositiveIntegerField(_("需求数"), default=0)
     items_done = models.PositiveIntegerField(_("已匹配需求数"), default=0)

@@ -9,4 +9,11 @@ app_name = "matching"
 urlpatterns = [
     path("about/matching/", views.method, name="method"),
     path("desk/recommended/", views.recommended, name="recommended"),
+    path("desk/recommended/<uuid:public_id>/dismiss/", views.dismiss, name="dismiss"),
+    path("desk/matches/scenarios/<str:key>/run/", views.match_scenario, name="match_scenario"),
+    path("desk/matches/capabilities/<str:key>/run/", views.match_capability, name="match_capability"),
+    path("desk/matches/lists/<str:code>/progress/", views.list_progress, name="list_progress"),
+    path("desk/matches/<uuid:public_id>/", views.run, name="run"),
 ]
+
+views.fill_places()

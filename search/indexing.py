@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from itertools import islice
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -99,7 +98,7 @@ def sync(index_name: str, keys: Iterable[int], engine: Engine | None = None) -> 
 def _operations(index: Index, keys: Sequence[int], statistics: TermStatistics) -> Iterator[Operation]:
     for start in range(0, len(keys), BATCH):
         part = keys[start : start + BATCH]
-        rows = {row.pk: row for row in _all_rows(index).filter(pk__in=part)}
+        rows = {row.pk: row for row in index.all_rows().filter(pk__in=part)}
         for key in part:
             row = rows.get(key)
             if row is None:
@@ -111,15 +110,6 @@ def _operations(index: Index, keys: Sequence[int], statistics: TermStatistics) -
                 if document is None
                 else Put(str(key), row.document_version, document)
             )
-
-
-def _all_rows(index: Index) -> Any:
-    """Rows by key, with what `prepare` reads, whether or not they belong in the index."""
-    queryset = index.get_queryset()
-    everything = index.model._default_manager.all()
-    everything.query.select_related = queryset.query.select_related
-    everything._prefetch_related_lookups = queryset._prefetch_related_lookups
-    return everything
 
 
 def _statistics_of(generation: str, index: Index) -> TermStatistics | None:

@@ -8,172 +8,335 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('scenarios', '0001_initial'),
-        ('search', '0001_initial'),
-        ('vendors', '0001_initial'),
+        ("scenarios", "0001_initial"),
+        ("search", "0001_initial"),
+        ("vendors", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ListMatching',
+            name="ListMatching",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stage', models.CharField(choices=[('demands', '为需求匹配能力'), ('vendors', '为能力匹配需求'), ('done', '已完成')], default='demands', max_length=10, verbose_name='阶段')),
-                ('step', models.PositiveIntegerField(default=0)),
-                ('items_total', models.PositiveIntegerField(default=0, verbose_name='需求数')),
-                ('items_done', models.PositiveIntegerField(default=0, verbose_name='已匹配需求数')),
-                ('vendors_total', models.PositiveIntegerField(default=0, verbose_name='能力数')),
-                ('vendors_done', models.PositiveIntegerField(default=0, verbose_name='已匹配能力数')),
-                ('waiting_capabilities', models.JSONField(default=list)),
-                ('vendors_recommended', models.PositiveIntegerField(default=0, verbose_name='推荐的供给方数')),
-                ('started_at', models.DateTimeField(default=core.clock.now, verbose_name='开始时间')),
-                ('finished_at', models.DateTimeField(null=True, verbose_name='完成时间')),
-                ('quarterly_list', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='matching', to='scenarios.quarterlylist')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[("demands", "为需求匹配能力"), ("vendors", "为能力匹配需求"), ("done", "已完成")],
+                        default="demands",
+                        max_length=10,
+                        verbose_name="阶段",
+                    ),
+                ),
+                ("step", models.PositiveIntegerField(default=0)),
+                ("items_total", models.PositiveIntegerField(default=0, verbose_name="需求数")),
+                ("items_done", models.PositiveIntegerField(default=0, verbose_name="已匹配需求数")),
+                ("vendors_total", models.PositiveIntegerField(default=0, verbose_name="能力数")),
+                ("vendors_done", models.PositiveIntegerField(default=0, verbose_name="已匹配能力数")),
+                ("waiting_capabilities", models.JSONField(default=list)),
+                ("vendors_recommended", models.PositiveIntegerField(default=0, verbose_name="推荐的供给方数")),
+                ("started_at", models.DateTimeField(default=core.clock.now, verbose_name="开始时间")),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="完成时间")),
+                (
+                    "quarterly_list",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="matching",
+                        to="scenarios.quarterlylist",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '清单匹配进度',
-                'verbose_name_plural': '清单匹配进度',
-                'ordering': ['-pk'],
+                "verbose_name": "清单匹配进度",
+                "verbose_name_plural": "清单匹配进度",
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='MatchRun',
+            name="MatchRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('direction', models.CharField(choices=[('for_scenario', '为需求找能力'), ('for_capability', '为能力找需求')], max_length=15, verbose_name='方向')),
-                ('trigger', models.CharField(choices=[('list', '清单发布'), ('capability', '能力上架'), ('person', '人工发起')], max_length=12, verbose_name='触发')),
-                ('subject_version', models.PositiveIntegerField(verbose_name='内容版本')),
-                ('subject', models.JSONField()),
-                ('documents', models.PositiveIntegerField()),
-                ('frequencies', models.JSONField()),
-                ('engine', models.CharField(max_length=20, verbose_name='引擎')),
-                ('generation', models.CharField(max_length=40, verbose_name='索引世代')),
-                ('encoder', models.CharField(default='none', max_length=40, verbose_name='编码器')),
-                ('is_short', models.BooleanField(default=False)),
-                ('best_cosine', models.FloatField(default=0)),
-                ('nothing_fits', models.BooleanField(default=False, verbose_name='未找到较匹配的')),
-                ('compared', models.PositiveIntegerField(default=0, verbose_name='比较的候选数')),
-                ('evidence', models.JSONField(default=list)),
-                ('milliseconds', models.PositiveIntegerField(default=0, verbose_name='耗时（毫秒）')),
-                ('is_relied_on', models.BooleanField(default=False, verbose_name='已用于邀请或决定')),
-                ('created_at', models.DateTimeField(default=core.clock.now, editable=False, verbose_name='时间')),
-                ('capability', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='match_runs', to='vendors.capability')),
-                ('quarterly_list', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='match_runs', to='scenarios.quarterlylist')),
-                ('requested_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='发起人')),
-                ('scenario', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='match_runs', to='scenarios.scenario')),
-                ('statistics', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='match_runs', to='search.collectionstatistics')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[("for_scenario", "为需求找能力"), ("for_capability", "为能力找需求")],
+                        max_length=15,
+                        verbose_name="方向",
+                    ),
+                ),
+                (
+                    "trigger",
+                    models.CharField(
+                        choices=[("list", "清单发布"), ("capability", "能力上架"), ("person", "人工发起")],
+                        max_length=12,
+                        verbose_name="触发",
+                    ),
+                ),
+                ("subject_version", models.PositiveIntegerField(verbose_name="内容版本")),
+                ("subject", models.JSONField()),
+                ("documents", models.PositiveIntegerField()),
+                ("frequencies", models.JSONField()),
+                ("engine", models.CharField(max_length=20, verbose_name="引擎")),
+                ("generation", models.CharField(max_length=40, verbose_name="索引世代")),
+                ("encoder", models.CharField(default="none", max_length=40, verbose_name="编码器")),
+                ("is_short", models.BooleanField(default=False)),
+                ("best_cosine", models.FloatField(default=0)),
+                ("nothing_fits", models.BooleanField(default=False, verbose_name="未找到较匹配的")),
+                ("compared", models.PositiveIntegerField(default=0, verbose_name="比较的候选数")),
+                ("evidence", models.JSONField(default=list)),
+                ("milliseconds", models.PositiveIntegerField(default=0, verbose_name="耗时（毫秒）")),
+                ("is_relied_on", models.BooleanField(default=False, verbose_name="已用于邀请或决定")),
+                ("created_at", models.DateTimeField(default=core.clock.now, editable=False, verbose_name="时间")),
+                (
+                    "capability",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="match_runs",
+                        to="vendors.capability",
+                    ),
+                ),
+                (
+                    "quarterly_list",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="match_runs",
+                        to="scenarios.quarterlylist",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="发起人",
+                    ),
+                ),
+                (
+                    "scenario",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="match_runs",
+                        to="scenarios.scenario",
+                    ),
+                ),
+                (
+                    "statistics",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="match_runs",
+                        to="search.collectionstatistics",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '匹配记录',
-                'verbose_name_plural': '匹配记录',
-                'ordering': ['-pk'],
+                "verbose_name": "匹配记录",
+                "verbose_name_plural": "匹配记录",
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='MatchCandidate',
+            name="MatchCandidate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('rank', models.PositiveIntegerField(null=True, verbose_name='名次')),
-                ('score', models.DecimalField(decimal_places=1, max_digits=4, null=True, verbose_name='匹配分')),
-                ('level', models.CharField(blank=True, choices=[('strong', '强'), ('medium', '中'), ('weak', '弱')], max_length=8, verbose_name='匹配程度')),
-                ('cosine', models.FloatField(default=0)),
-                ('factors', models.JSONField(default=dict)),
-                ('reasons', models.JSONField(default=list)),
-                ('gaps', models.JSONField(default=list)),
-                ('others', models.JSONField(default=list)),
-                ('exclusion', models.JSONField(default=dict)),
-                ('capability', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='vendors.capability')),
-                ('scenario', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='scenarios.scenario')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='candidates', to='matching.matchrun')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("rank", models.PositiveIntegerField(null=True, verbose_name="名次")),
+                ("score", models.DecimalField(decimal_places=1, max_digits=4, null=True, verbose_name="匹配分")),
+                (
+                    "level",
+                    models.CharField(
+                        blank=True,
+                        choices=[("strong", "强"), ("medium", "中"), ("weak", "弱")],
+                        max_length=8,
+                        verbose_name="匹配程度",
+                    ),
+                ),
+                ("cosine", models.FloatField(default=0)),
+                ("factors", models.JSONField(default=dict)),
+                ("reasons", models.JSONField(default=list)),
+                ("gaps", models.JSONField(default=list)),
+                ("others", models.JSONField(default=list)),
+                ("exclusion", models.JSONField(default=dict)),
+                (
+                    "capability",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="vendors.capability",
+                    ),
+                ),
+                (
+                    "scenario",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="scenarios.scenario",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="candidates", to="matching.matchrun"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '匹配候选',
-                'verbose_name_plural': '匹配候选',
-                'ordering': ['run', models.OrderBy(models.F('rank'), nulls_last=True), 'pk'],
+                "verbose_name": "匹配候选",
+                "verbose_name_plural": "匹配候选",
+                "ordering": ["run", models.OrderBy(models.F("rank"), nulls_last=True), "pk"],
             },
         ),
         migrations.CreateModel(
-            name='Recommendation',
+            name="Recommendation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('score', models.DecimalField(decimal_places=1, max_digits=4, verbose_name='匹配分')),
-                ('mutual', models.DecimalField(decimal_places=1, max_digits=4, verbose_name='双向分')),
-                ('created_at', models.DateTimeField(default=core.clock.now, editable=False)),
-                ('dismissed_at', models.DateTimeField(null=True)),
-                ('candidate', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='matching.matchcandidate')),
-                ('capability', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='recommendations', to='vendors.capability')),
-                ('quarterly_list', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='scenarios.quarterlylist')),
-                ('scenario', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='recommendations', to='scenarios.scenario')),
-                ('vendor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='recommendations', to='vendors.vendorprofile')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("score", models.DecimalField(decimal_places=1, max_digits=4, verbose_name="匹配分")),
+                ("mutual", models.DecimalField(decimal_places=1, max_digits=4, verbose_name="双向分")),
+                ("created_at", models.DateTimeField(default=core.clock.now, editable=False)),
+                ("dismissed_at", models.DateTimeField(null=True)),
+                (
+                    "candidate",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="matching.matchcandidate"
+                    ),
+                ),
+                (
+                    "capability",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="recommendations",
+                        to="vendors.capability",
+                    ),
+                ),
+                (
+                    "quarterly_list",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="scenarios.quarterlylist",
+                    ),
+                ),
+                (
+                    "scenario",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="recommendations",
+                        to="scenarios.scenario",
+                    ),
+                ),
+                (
+                    "vendor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="recommendations",
+                        to="vendors.vendorprofile",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '需求推荐',
-                'verbose_name_plural': '需求推荐',
-                'ordering': ['-mutual', 'pk'],
+                "verbose_name": "需求推荐",
+                "verbose_name_plural": "需求推荐",
+                "ordering": ["-mutual", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='ScoringProfile',
+            name="ScoringProfile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField(unique=True, verbose_name='版本')),
-                ('name', models.CharField(max_length=60, verbose_name='名称')),
-                ('values', models.JSONField(verbose_name='参数')),
-                ('author_text', models.CharField(max_length=100, verbose_name='作者')),
-                ('reason', models.CharField(max_length=300, verbose_name='修改原因')),
-                ('report', models.JSONField(blank=True, default=dict, verbose_name='评测结果')),
-                ('is_active', models.BooleanField(default=False, verbose_name='使用中')),
-                ('created_at', models.DateTimeField(default=core.clock.now, editable=False, verbose_name='时间')),
-                ('author', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version", models.PositiveIntegerField(unique=True, verbose_name="版本")),
+                ("name", models.CharField(max_length=60, verbose_name="名称")),
+                ("values", models.JSONField(verbose_name="参数")),
+                ("author_text", models.CharField(max_length=100, verbose_name="作者")),
+                ("reason", models.CharField(max_length=300, verbose_name="修改原因")),
+                ("report", models.JSONField(blank=True, default=dict, verbose_name="评测结果")),
+                ("is_active", models.BooleanField(default=False, verbose_name="使用中")),
+                ("created_at", models.DateTimeField(default=core.clock.now, editable=False, verbose_name="时间")),
+                (
+                    "author",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '评分方案',
-                'verbose_name_plural': '评分方案',
-                'ordering': ['-version'],
+                "verbose_name": "评分方案",
+                "verbose_name_plural": "评分方案",
+                "ordering": ["-version"],
             },
         ),
         migrations.AddField(
-            model_name='matchrun',
-            name='profile',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='matching.scoringprofile'),
+            model_name="matchrun",
+            name="profile",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="runs", to="matching.scoringprofile"
+            ),
         ),
         migrations.AddIndex(
-            model_name='matchcandidate',
-            index=models.Index(fields=['capability'], name='match_candidate_by_capability'),
+            model_name="matchcandidate",
+            index=models.Index(fields=["capability"], name="match_candidate_by_capability"),
         ),
         migrations.AddConstraint(
-            model_name='matchcandidate',
-            constraint=models.UniqueConstraint(condition=models.Q(('rank__isnull', False)), fields=('run', 'rank'), name='one_place_per_rank'),
+            model_name="matchcandidate",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("rank__isnull", False)), fields=("run", "rank"), name="one_place_per_rank"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='matchcandidate',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('capability__isnull', True), ('scenario__isnull', False)), models.Q(('capability__isnull', False), ('scenario__isnull', True)), _connector='OR'), name='match_candidate_object'),
+            model_name="matchcandidate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("capability__isnull", True), ("scenario__isnull", False)),
+                    models.Q(("capability__isnull", False), ("scenario__isnull", True)),
+                    _connector="OR",
+                ),
+                name="match_candidate_object",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='recommendation',
-            constraint=models.UniqueConstraint(fields=('vendor', 'scenario'), name='one_recommendation_per_vendor_and_demand'),
+            model_name="recommendation",
+            constraint=models.UniqueConstraint(
+                fields=("vendor", "scenario"), name="one_recommendation_per_vendor_and_demand"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='scoringprofile',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_active', True)), fields=('is_active',), name='one_active_profile'),
+            model_name="scoringprofile",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_active", True)), fields=("is_active",), name="one_active_profile"
+            ),
         ),
         migrations.AddIndex(
-            model_name='matchrun',
-            index=models.Index(fields=['scenario', '-id'], name='match_run_by_scenario'),
+            model_name="matchrun",
+            index=models.Index(fields=["scenario", "-id"], name="match_run_by_scenario"),
         ),
         migrations.AddIndex(
-            model_name='matchrun',
-            index=models.Index(fields=['capability', '-id'], name='match_run_by_capability'),
+            model_name="matchrun",
+            index=models.Index(fields=["capability", "-id"], name="match_run_by_capability"),
         ),
         migrations.AddConstraint(
-            model_name='matchrun',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('capability__isnull', True), ('direction', 'for_scenario'), ('scenario__isnull', False)), models.Q(('capability__isnull', False), ('direction', 'for_capability'), ('scenario__isnull', True)), _connector='OR'), name='match_run_subject'),
+            model_name="matchrun",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("capability__isnull", True), ("direction", "for_scenario"), ("scenario__isnull", False)),
+                    models.Q(
+                        ("capability__isnull", False), ("direction", "for_capability"), ("scenario__isnull", True)
+                    ),
+                    _connector="OR",
+                ),
+                name="match_run_subject",
+            ),
         ),
     ]

@@ -58,6 +58,18 @@ class Index:
     def name(self) -> str:
         return self.schema.name
 
+    def all_rows(self) -> QuerySet:
+        """Rows with everything `prepare` reads, whether or not they belong in the index."""
+        queryset = self.get_queryset()
+        everything = self.model._default_manager.all()
+        everything.query.select_related = queryset.query.select_related
+        everything._prefetch_related_lookups = queryset._prefetch_related_lookups
+        return everything
+
+    def any_row(self, key: int) -> Any:
+        """The row of that key with everything `prepare` reads, or None."""
+        return self.all_rows().filter(pk=key).first()
+
 
 def budget_band(minimum_fen: int | None, maximum_fen: int | None) -> str:
     """The band of the upper limit, or of the only figure known."""
