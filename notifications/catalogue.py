@@ -1,0 +1,268 @@
+"""The message catalogue: what each notice says, where it leads, whether it goes by mail unless switched off.
+
+Texts take their values by name; a value that a text needs and does not get is an error, not a blank in a mail.
+"""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+from notifications.enums import Group
+
+
+@dataclass(frozen=True)
+class Message:
+    """One kind of notice."""
+
+    topic: str
+    group: str
+    title: str
+    body: str
+    url_name: str = ""
+    mail: bool = True
+
+
+#: Groups whose mail a person cannot switch off: they concern the account itself.
+ALWAYS_MAILED = frozenset({Group.ACCOUNT})
+
+_MESSAGES = (
+    # Review of demands (domain.md §3.3: all defects at once, the reason always told).
+    Message(
+        "scenario.waits_for_first_review",
+        Group.TODO,
+        _("待初审：%(title)s"),
+        _("%(owner)s 提交了需求“%(title)s”，请在 %(due)s 前完成初审。"),
+        "scenarios:review",
+        mail=False,
+    ),
+    Message(
+        "scenario.waits_for_provincial_review",
+        Group.TODO,
+        _("待省级审核：%(title)s"),
+        _("%(owner)s 的需求“%(title)s”已通过初审，请在 %(due)s 前完成省级审核。"),
+        "scenarios:review",
+        mail=False,
+    ),
+    Message(
+        "scenario.passed_first",
+        Group.RESULT,
+        _("初审通过：%(title)s"),
+        _("贵单位的需求“%(title)s”已由 %(reviewer)s 初审通过，转入省级审核。%(comment)s"),
+        "scenarios:tasks",
+        mail=False,
+    ),
+    Message(
+        "scenario.pooled",
+        Group.RESULT,
+        _("审核入库：%(title)s"),
+        _("贵单位的需求“%(title)s”已通过省级审核，进入需求库，等待列入季度清单。%(comment)s"),
+        "scenarios:tasks",
+    ),
+    Message(
+        "scenario.returned",
+        Group.RESULT,
+        _("需要补充：%(title)s"),
+        _("%(reviewer)s 退回了需求“%(title)s”，请一次补齐下列内容后重新提交：\n%(defects)s%(comment)s"),
+        "scenarios:tasks",
+    ),
+    Message(
+        "scenario.not_accepted",
+        Group.RESULT,
+        _("未予采纳：%(title)s"),
+        _("%(reviewer)s 未采纳需求“%(title)s”。%(comment)s如情况有变化，可修改后重新填报。"),
+        "scenarios:tasks",
+    ),
+    Message(
+        "scenario.suspended",
+        Group.RESULT,
+        _("需求已暂停：%(title)s"),
+        _("已发布的需求“%(title)s”被暂停对接。%(comment)s"),
+        "scenarios:tasks",
+    ),
+    Message(
+        "scenario.resumed",
+        Group.RESULT,
+        _("需求已恢复：%(title)s"),
+        _("需求“%(title)s”已恢复对接。"),
+        "scenarios:tasks",
+        mail=False,
+    ),
+    Message(
+        "scenario.expired",
+        Group.RESULT,
+        _("需求已到期：%(title)s"),
+        _("需求“%(title)s”的有效期已到，不再接受响应。如仍有需要，可复制后重新填报。"),
+        "scenarios:tasks",
+    ),
+    Message(
+        "scenario.converted",
+        Group.RESULT,
+        _("需求已转为揭榜任务：%(title)s"),
+        _("需求“%(title)s”已由科技部门转为揭榜任务。"),
+        "scenarios:tasks",
+    ),
+    # Lists (domain.md §3.4).
+    Message(
+        "list.waits_for_approval",
+        Group.TODO,
+        _("待审批：%(list)s"),
+        _("《%(list)s》已编制完成，共 %(count)d 项，请审批。"),
+        "scenarios:edit_list",
+    ),
+    Message(
+        "list.returned",
+        Group.RESULT,
+        _("清单退回编制：%(list)s"),
+        _("《%(list)s》被退回，请修改后重新送审。%(comment)s"),
+        "scenarios:edit_list",
+    ),
+    Message(
+        "list.approved",
+        Group.RESULT,
+        _("清单已批准：%(list)s"),
+        _("《%(list)s》已批准，可以发布。"),
+        "scenarios:edit_list",
+        mail=False,
+    ),
+    Message(
+        "list.published_with_own_items",
+        Group.LIST,
+        _("已发布：%(list)s"),
+        _("《%(list)s》已发布，贵单位有 %(count)d 项需求列入：\n%(items)s"),
+        "scenarios:list",
+    ),
+    Message(
+        "list.erratum",
+        Group.LIST,
+        _("清单勘误：%(list)s"),
+        _("《%(list)s》发布了第 %(number)d 号勘误，涉及“%(title)s”：%(reason)s"),
+        "scenarios:list",
+    ),
+    Message(
+        "quarter.overdue",
+        Group.OPERATION,
+        _("逾期：%(quarter)s没有发布需求清单"),
+        _("%(quarter)s已经结束，没有发布数字化应用场景需求清单。请清单编制人尽快补发，并在发布说明中说明原因。"),
+        "scenarios:working_lists",
+    ),
+    # Capabilities.
+    Message(
+        "capability.waits_for_verification",
+        Group.TODO,
+        _("待核验：%(title)s"),
+        _("%(vendor)s 提交了场景能力“%(title)s”，请核验。"),
+        "vendors:verification",
+        mail=False,
+    ),
+    Message(
+        "capability.listed",
+        Group.RESULT,
+        _("能力已上架：%(title)s"),
+        _("场景能力“%(title)s”已通过核验并上架，有效期至 %(expires_on)s。%(comment)s"),
+        "vendors:capability",
+    ),
+    Message(
+        "capability.verified",
+        Group.RESULT,
+        _("能力已核验：%(title)s"),
+        _("场景能力“%(title)s”已通过核验，可以上架。%(comment)s"),
+        "vendors:capability",
+    ),
+    Message(
+        "capability.returned",
+        Group.RESULT,
+        _("需要补充：%(title)s"),
+        _("场景能力“%(title)s”被退回，请一次补齐下列内容后重新提交：\n%(defects)s%(comment)s"),
+        "vendors:edit",
+    ),
+    Message(
+        "capability.suspended",
+        Group.RESULT,
+        _("能力已暂停：%(title)s"),
+        _("场景能力“%(title)s”被暂停展示。%(comment)s"),
+        "vendors:edit",
+    ),
+    Message(
+        "capability.resumed",
+        Group.RESULT,
+        _("能力已恢复：%(title)s"),
+        _("场景能力“%(title)s”已恢复展示。"),
+        "vendors:capability",
+        mail=False,
+    ),
+    Message(
+        "capability.expired",
+        Group.RESULT,
+        _("能力已到期：%(title)s"),
+        _("场景能力“%(title)s”的十二个月有效期已满，已停止展示和匹配。核对内容后可重新提交核验。"),
+        "vendors:edit",
+    ),
+    Message(
+        "capability.expiring",
+        Group.RESULT,
+        _("能力将于 %(days)d 天后到期：%(title)s"),
+        _("场景能力“%(title)s”将于 %(expires_on)s 到期。如内容仍然有效，请及时续期，以免停止展示和匹配。"),
+        "vendors:edit",
+    ),
+    # Recommendation (matching.md §3: reasons a person can check; domain.md §3.5: a unit can opt out).
+    Message(
+        "recommendation.digest",
+        Group.RECOMMENDATION,
+        _("《%(list)s》中有 %(count)d 项需求与贵单位的能力相符"),
+        _("按公开的匹配规则，下列需求与贵单位的能力较为相符（理由见匹配页面）：\n%(items)s"),
+        "matching:recommended",
+    ),
+    Message(
+        "recommendation.single",
+        Group.RECOMMENDATION,
+        _("有 %(count)d 项在榜需求与“%(title)s”相符"),
+        _("能力“%(title)s”上架后，与下列在榜需求较为相符（理由见匹配页面）：\n%(items)s"),
+        "matching:recommended",
+    ),
+    # Accounts and organisations.
+    Message(
+        "organisation.waits_for_verification",
+        Group.TODO,
+        _("待核验机构：%(organisation)s"),
+        _("%(organisation)s 申请机构核验，请核对名称与统一社会信用代码。"),
+        "accounts:verification_queue",
+        mail=False,
+    ),
+    Message(
+        "organisation.verified",
+        Group.ACCOUNT,
+        _("机构核验通过：%(organisation)s"),
+        _("%(organisation)s 已通过核验，可以提交需求或能力。"),
+        "accounts:organisation",
+    ),
+    Message(
+        "organisation.returned",
+        Group.ACCOUNT,
+        _("机构核验退回：%(organisation)s"),
+        _("%(organisation)s 的核验申请被退回。%(comment)s请修改后重新申请。"),
+        "accounts:organisation",
+    ),
+    Message(
+        "organisation.suspended",
+        Group.ACCOUNT,
+        _("机构已停用：%(organisation)s"),
+        _("%(organisation)s 已被停用。%(comment)s"),
+        "accounts:organisation",
+    ),
+    Message(
+        "organisation.restored",
+        Group.ACCOUNT,
+        _("机构已恢复：%(organisation)s"),
+        _("%(organisation)s 已恢复使用。"),
+        "accounts:organisation",
+    ),
+    Message(
+        "membership.roles_changed",
+        Group.ACCOUNT,
+        _("您在“%(organisation)s”的角色有变化"),
+        _("现在的角色：%(roles)s。如有疑问请联系本机构管理员。"),
+        mail=False,
+    ),
+)
+
+MESSAGES = {message.topic: message for message in _MESSAGES}
