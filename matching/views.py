@@ -18,7 +18,6 @@ from accounts.permissions import has_role
 from core import slots
 from core.errors import NotPermitted, ObjectNotFound, ServiceUnavailable
 from matching import selectors, services
-from matching.models import MatchRun
 from matching.permissions import may_see_candidates, may_see_recommended, may_start_match
 from scenarios.models import QuarterlyList, Scenario
 from scenarios.selectors import list_for, scenario_for
@@ -159,14 +158,26 @@ def run(request: HttpRequest, public_id: UUID) -> HttpResponse:
             outcome = services.replay(found)
         except ServiceUnavailable as error:
             messages.error(request, error.message)
-    return render(request, "matching/run.html", {"run": found, "view": _view_of(request, found), "outcome": outcome})
-
-
-def _view_of(request: HttpRequest, found: MatchRun) -> selectors.RunView:
-    view = selectors.run_view(request.user, found, limit=ON_RUN_PAGE)
-    if view is None:
-        raise ObjectNotFound()
-    return view
+    newest = (
+        selectors.candidates_of(request.user, found.scenario, limit=ON_RUN_PAGE)
+        if found.scenario
+        else selectors.demands_for(request.user, found.capability, limit=ON_RUN_PAGE)
+    )
+    is_newest = newest is not None and newest.run.pk == found.pk
+    places = found.candidates.filter(rank__isnull=False).order_by("rank")
+    return render(
+        request,
+        "matching/run.html",
+        {
+            "run": found,
+            "view": newest if is_newest else None,
+            "places": []
+            if is_newest
+            else places.select_related("scenario", "scenario__owner", "capability__vendor__organisation")[:ON_RUN_PAGE],
+            "runs": selectors.runs_of(request.user, found.scenario)[:10] if found.scenario else [],
+            "outcome": outcome,
+        },
+    )
 
 
 @never_cache

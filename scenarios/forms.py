@@ -198,7 +198,8 @@ class NewListForm(PageForm):
 
 
 class ApprovalForm(PageForm):
-    mark_optional = True
+    mark_optional = False
+    needed_fields = frozenset({"secrecy_reviewer_name"})
 
     secrecy_reviewer_name = forms.CharField(
         label=_("保密审查人"), max_length=40, required=False, help_text=_("由谁对清单全文作了保密审查。")
@@ -207,7 +208,8 @@ class ApprovalForm(PageForm):
 
 
 class ErratumForm(PageForm):
-    mark_optional = True
+    mark_optional = False
+    needed_fields = frozenset({"corrected_text", "reason"})
 
     item = forms.ChoiceField(label=_("条目"), required=False)
     field = forms.ChoiceField(label=_("更正栏目"), required=False)
