@@ -29,7 +29,7 @@ from accounts.states import ORGANISATION_MACHINE
 from core.clock import now
 from core.errors import DomainError, NotPermitted, ObjectNotFound
 from core.forms import refuse
-from core.pages import page_of
+from core.pages import page_of, posted
 from core.transitions import available_actions
 
 READ_OR_POST = require_http_methods(["GET", "HEAD", "POST"])
@@ -66,7 +66,7 @@ def switch(request: HttpRequest) -> HttpResponse:
 @READ_OR_POST
 def register(request: HttpRequest) -> HttpResponse:
     """Register an organisation; who registers it becomes its manager."""
-    form = OrganisationForm(request.POST or None)
+    form = OrganisationForm(posted(request))
     if request.method == "POST" and form.is_valid():
         try:
             created = services.organisation_register(values=form.cleaned_data, acting_user=request.user)
@@ -115,7 +115,7 @@ def edit_organisation(request: HttpRequest, public_id: UUID) -> HttpResponse:
     shown = selectors.organisation_for(request.user, public_id)
     if not may_manage_organisation(request.user, shown):
         raise NotPermitted()
-    form = OrganisationForm(request.POST or None, instance=shown)
+    form = OrganisationForm(posted(request), instance=shown)
     if request.method == "POST" and form.is_valid():
         try:
             services.organisation_update(organisation_id=shown.pk, values=form.cleaned_data, acting_user=request.user)
@@ -206,7 +206,7 @@ def roles(request: HttpRequest, public_id: UUID, membership_id: int) -> HttpResp
     held = [grant.role for grant in membership.grants.all()]
     offered = [(role.value, role.label) for role in Role if may_grant_role(request.user, membership.organisation, role)]
     kept = [role for role in held if role not in dict(offered)]
-    form = RolesForm(request.POST or None, initial={"roles": held})
+    form = RolesForm(posted(request), initial={"roles": held})
     form.fields["roles"].choices = offered
     if request.method == "POST" and form.is_valid():
         try:
@@ -269,7 +269,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 @READ_OR_POST
 def tokens(request: HttpRequest) -> HttpResponse:
     """Access tokens for the API; the secret is shown this once."""
-    form = TokenForm(request.POST or None)
+    form = TokenForm(posted(request))
     secret = ""
     if request.method == "POST" and form.is_valid():
         try:
@@ -300,7 +300,7 @@ def create_account(request: HttpRequest) -> HttpResponse:
     """The system administrator makes an account; roles come from the security administrator."""
     if not may_create_account(request.user):
         raise NotPermitted()
-    form = AccountForm(request.POST or None)
+    form = AccountForm(posted(request))
     if request.method == "POST" and form.is_valid():
         try:
             _check_password(form.cleaned_data)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, JsonResponse, QueryDict
 from django.utils.translation import gettext as _
 
 from core.clock import BEIJING, now
@@ -21,6 +21,11 @@ def page_of(request: HttpRequest, rows: QuerySet | Sequence[Any], *, size: int =
         size = int(wanted)
     number = request.GET.get("page", "1")
     return Paginator(rows, size).get_page(number if len(number) < 7 else 1)
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """What a form is bound to: the posted fields, even when there are none; None for a page that is only opened."""
+    return request.POST if request.method == "POST" else None
 
 
 def wants_json(request: HttpRequest) -> bool:

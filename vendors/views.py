@@ -22,7 +22,7 @@ from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, O
 from core.forms import refuse
 from core.models import Category, Region
 from core.money import format_fen, parse_amount
-from core.pages import page_of, refused_answer, saved_answer, wants_json
+from core.pages import page_of, posted, refused_answer, saved_answer, wants_json
 from core.transitions import available_actions
 from vendors import selectors, services
 from vendors.enums import CapabilityState
@@ -171,7 +171,7 @@ def _own_profile(request: HttpRequest) -> VendorProfile:
 def profile(request: HttpRequest) -> HttpResponse:
     """The vendor's data, contacts, and whether it wants recommendations."""
     shown = _own_profile(request)
-    form = ProfileForm(request.POST or None, instance=shown)
+    form = ProfileForm(posted(request), instance=shown)
     if request.method == "POST" and form.is_valid():
         try:
             services.vendor_profile_save(profile_id=shown.pk, acting_user=request.user, values=form.cleaned_data)
@@ -197,9 +197,7 @@ def credentials(request: HttpRequest, credential_id: int | None = None) -> HttpR
     if credential_id and chosen is None:
         raise ObjectNotFound()
     names = ("name", "kind", "number", "issuer", "valid_from", "valid_until")
-    form = CredentialForm(
-        request.POST or None, initial={name: getattr(chosen, name) for name in names} if chosen else {}
-    )
+    form = CredentialForm(posted(request), initial={name: getattr(chosen, name) for name in names} if chosen else {})
     if request.method == "POST" and form.is_valid():
         try:
             services.credential_save(
@@ -245,7 +243,7 @@ def own(request: HttpRequest) -> HttpResponse:
 def create(request: HttpRequest) -> HttpResponse:
     if not may_hold_profile(request.user):
         raise NotPermitted(_("这项操作需要“供给方经办人”角色，请联系本单位管理员授权。"))
-    form = NewCapabilityForm(request.POST or None)
+    form = NewCapabilityForm(posted(request))
     if request.method == "POST" and form.is_valid():
         try:
             made = services.capability_create(acting_user=request.user, values=form.cleaned_data)
@@ -316,7 +314,7 @@ def edit(request: HttpRequest, key: str, section: str) -> HttpResponse:
     names = list(SECTIONS)
     following = names[names.index(section) + 1] if section != names[-1] else ""
     version, conflict = shown.document_version, False
-    form = CapabilitySectionForm(request.POST or None, instance=shown, section=section)
+    form = CapabilitySectionForm(posted(request), instance=shown, section=section)
     if request.method == "POST":
         is_valid = form.is_valid()
         try:
@@ -370,7 +368,7 @@ def members(request: HttpRequest, key: str) -> HttpResponse:
     """Partners of a joint capability."""
     shown = _own_capability(request, key)
     initial = [{"name": row.name, "contribution": row.contribution} for row in shown.members.all()]
-    formset = MemberFormSet(request.POST or None, initial=initial, prefix="members")
+    formset = MemberFormSet(posted(request), initial=initial, prefix="members")
     refusal: DomainError | None = None
     if request.method == "POST" and formset.is_valid():
         given = [form.cleaned_data for form in formset if form.cleaned_data.get("name")]
@@ -407,7 +405,7 @@ def cases(request: HttpRequest, key: str, case_id: int | None = None) -> HttpRes
             "region": chosen.region_id,
             "description": chosen.description,
         }
-    form = CaseForm(request.POST or None, initial=initial)
+    form = CaseForm(posted(request), initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             _save_case(request, shown, form.cleaned_data, case_id)
@@ -472,7 +470,7 @@ def act(request: HttpRequest, key: str, action: str) -> HttpResponse:
     if action not in PAGE_ACTIONS:
         raise Http404
     shown = selectors.capability_for(request.user, key)
-    form = DecisionForm(request.POST or None)
+    form = DecisionForm(posted(request))
     if request.method == "POST" and form.is_valid():
         try:
             shown = services.capability_act(
@@ -522,7 +520,7 @@ def verify(request: HttpRequest, key: str) -> HttpResponse:
     shown = selectors.capability_for(request.user, key)
     if not may_verify_capability(request.user, shown):
         raise ObjectNotFound()
-    form = DecisionForm(request.POST or None)
+    form = DecisionForm(posted(request))
     if request.method == "POST" and form.is_valid():
         action = request.POST.get("action", "")
         if action not in ("verify", "return"):

@@ -15,7 +15,7 @@ from core.attachments import attach, attachments_of
 from core.enums import PublicityClass
 from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, ObjectNotFound
 from core.forms import refuse
-from core.pages import page_of, refused_answer, saved_answer, wants_json
+from core.pages import page_of, posted, refused_answer, saved_answer, wants_json
 from scenarios import selectors, services
 from scenarios.enums import ScenarioState
 from scenarios.forms import AttachmentForm, CommentForm, FairCompetitionForm, NewScenarioForm, ScenarioSectionForm
@@ -62,7 +62,7 @@ def create(request: HttpRequest) -> HttpResponse:
     """Begin a draft with its name and type."""
     if not may_create_scenario(request.user):
         raise NotPermitted(_("填报需求需要“需求填报人”角色，请联系本单位管理员授权。"))
-    form = NewScenarioForm(request.POST or None)
+    form = NewScenarioForm(posted(request))
     if request.method == "POST" and form.is_valid():
         try:
             scenario = services.scenario_create(acting_user=request.user, values=form.cleaned_data)
@@ -127,7 +127,7 @@ def edit(request: HttpRequest, key: str, section: str) -> HttpResponse:
     following = names[names.index(section) + 1] if section != names[-1] else ""
     version = scenario.document_version
     conflict = False
-    form = ScenarioSectionForm(request.POST or None, instance=scenario, section=section)
+    form = ScenarioSectionForm(posted(request), instance=scenario, section=section)
     if request.method == "POST":
         is_valid = form.is_valid()
         try:
@@ -190,7 +190,7 @@ def fair_competition(request: HttpRequest, key: str) -> HttpResponse:
         if review
         else {}
     )
-    form = FairCompetitionForm(request.POST or None, request.FILES or None, initial=initial)
+    form = FairCompetitionForm(posted(request), request.FILES or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             _save_review(request, scenario, dict(form.cleaned_data))
@@ -226,7 +226,7 @@ def attachments(request: HttpRequest, key: str) -> HttpResponse:
     scenario = _draft(request, key)
     if not may_edit_scenario(request.user, scenario):
         return redirect("scenarios:scenario", scenario.key)
-    form = AttachmentForm(request.POST or None, request.FILES or None)
+    form = AttachmentForm(posted(request), request.FILES or None)
     if request.method == "POST" and form.is_valid():
         try:
             attach(
@@ -340,7 +340,7 @@ def act(request: HttpRequest, key: str, action: str) -> HttpResponse:
     if action not in PAGE_ACTIONS:
         raise Http404
     scenario = selectors.scenario_for(request.user, key)
-    form = CommentForm(request.POST or None)
+    form = CommentForm(posted(request))
     if request.method == "POST" and form.is_valid():
         try:
             scenario = services.scenario_act(

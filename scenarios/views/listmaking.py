@@ -14,7 +14,7 @@ from accounts.enums import Role
 from accounts.permissions import has_role
 from core.clock import today
 from core.errors import DomainError, NotPermitted
-from core.pages import page_of
+from core.pages import page_of, posted
 from core.quarters import Quarter
 from core.transitions import available_actions
 from scenarios import selectors, services
@@ -68,7 +68,7 @@ def working_lists(request: HttpRequest) -> HttpResponse:
     """Lists in the making, published ones below, and the form that opens the next issue."""
     _require_list_role(request)
     may_create = may_edit_lists(request.user)
-    form = NewListForm(request.POST or None, quarter=Quarter.of(today())) if may_create else None
+    form = NewListForm(posted(request), quarter=Quarter.of(today())) if may_create else None
     if request.method == "POST":
         if form is None:
             raise NotPermitted(_("编制清单需要省级“清单编制人”角色。"))
