@@ -15,5 +15,6 @@ urlpatterns = [
     path("", include("scenarios.api.urls")),
     path("", include("vendors.api.urls")),
     path("", include("search.api.urls")),
+    path("", include("matching.api.urls")),
     re_path(r"^.*$", UnknownAddress.as_view(), name="api-unknown"),
 ]
