@@ -97,11 +97,13 @@ class Facts:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Facts":
-        return cls(**{key: _frozen(value) for key, value in values.items()})
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(entry) for entry in value) if isinstance(value, list) else value
+        known: dict[str, Any] = {}
+        for key, value in values.items():
+            if type(value) is list:
+                known[key] = tuple(map(tuple, value)) if key == "credentials" else tuple(value)
+            else:
+                known[key] = value
+        return cls(**known)
 
 
 @dataclass(frozen=True)
@@ -207,14 +209,25 @@ class Ranking:
 
 
 def weighted_terms(text: MatchText, statistics: Statistics, limit: int) -> list[tuple[str, float]]:
-    """The query's terms of highest tf·idf that the collection knows, each with its weight 1 + ln tf, best first."""
+    """The query's terms of highest tf·idf that the collection knows, each with its weight 1 + ln tf, best first.
+
+    Terms of a single document do not count towards the limit (nor may they double it): they cost an engine nothing and
+    would otherwise crowd out the others whenever the query's own text is in the collection.
+    """
     known = [
         (count * statistics.bm25_idf(term), term, count)
         for term, count in text.text_counts.items()
         if statistics.frequencies.get(term, 0) > 0
     ]
     known.sort(key=lambda entry: (-entry[0], entry[1]))
-    return [(term, 1 + math.log(count)) for _weight, term, count in known[:limit]]
+    chosen: list[tuple[str, float]] = []
+    shared = 0
+    for _weight, term, count in known:
+        if shared == limit or len(chosen) == 2 * limit:
+            break
+        chosen.append((term, _sublinear(count)))
+        shared += statistics.frequencies[term] > 1
+    return chosen
 
 
 def weigh(
@@ -283,62 +296,73 @@ def mutual_score(first: float, second: float) -> float:
 
 
 class _TextEvidence:
-    """BM25 and cosine of one query against packed texts. What does not depend on a candidate is made once."""
+    """BM25 and cosine of one query against packed texts. What does not depend on a candidate is made once.
+
+    Three tables by term number, over the same keys: weight in BM25 (0 beyond the first 128 terms), in the cosine of
+    the whole query, in the cosine of its title. One intersection per field then serves all three sums.
+    """
 
     def __init__(self, text: MatchText, statistics: Statistics, profile: Profile) -> None:
         self.profile = profile
         self.statistics = statistics
         self.text = text
         chosen = weighted_terms(text, statistics, profile.weighing_terms)
-        self.bm25 = {term_id(term): weight * statistics.bm25_idf(term) for term, weight in chosen}
-        self.cosine = self._vector(text.text_counts, profile)
-        self.title_cosine = self._vector(text.title_counts, profile) if text.title_counts and text.body else self.cosine
+        bm25 = {term_id(term): weight * statistics.bm25_idf(term) for term, weight in chosen}
+        whole = self._vector(text.text_counts, profile)
+        title = self._vector(text.title_counts, profile) if text.title_counts and text.body else whole
+        self.known = frozenset(bm25) | frozenset(whole) | frozenset(title)
+        self.bm25 = dict.fromkeys(self.known, 0.0) | bm25
+        self.whole = dict.fromkeys(self.known, 0.0) | whole
+        self.title = self.whole if title is whole else dict.fromkeys(self.known, 0.0) | title
 
     def _vector(self, counts: Mapping[str, int], profile: Profile) -> dict[int, float]:
         """Term number to (query weight × idf): the dot product still multiplies by the document's own tf weight."""
         weights = []
         for term, count in counts.items():
             idf = self.statistics.cosine_idf(term)
-            weights.append(((1 + math.log(count)) * idf, term, idf))
-        norm = math.sqrt(sum(weight * weight for weight, _term, _idf in weights)) or 1.0
-        present = [entry for entry in weights if self.statistics.frequencies.get(entry[1], 0) > 0]
+            weights.append((_sublinear(count) * idf, term, idf))
+        norm = math.sqrt(sum([weight * weight for weight, _term, _idf in weights])) or 1.0
+        known = self.statistics.frequencies
+        present = [entry for entry in weights if known.get(entry[1], 0) > 0]
         present.sort(key=lambda entry: (-entry[0], entry[1]))
         return {term_id(term): weight * idf / norm for weight, term, idf in present[: profile.cosine_terms]}
 
     def of(self, packed: PackedText) -> tuple[float, float]:
         """(BM25 of title and text, mean cosine of title and full text)."""
         profile, statistics = self.profile, self.statistics
-        bm25 = self._bm25(packed.text_once, packed.text_more, packed.text_length, statistics.mean_text_length)
-        cosine = self._dot(self.cosine, packed.text_once, packed.text_more) / packed.text_norm
-        if packed.title_length:
-            bm25 += profile.title_weight * self._bm25(
-                packed.title_once, packed.title_more, packed.title_length, statistics.mean_title_length
-            )
-            title = self._dot(self.cosine, packed.title_once, packed.title_more)
-            if self.title_cosine is not self.cosine:
-                # The other title against ours and against our whole text, half and half.
-                title = (title + self._dot(self.title_cosine, packed.title_once, packed.title_more)) / 2
-            cosine = (cosine + title / packed.title_norm) / 2
-        else:
+        bm25, whole, _title = self._sums(
+            packed.text_once, packed.text_more, packed.text_length, statistics.mean_text_length, in_title=False
+        )
+        cosine = whole / packed.text_norm
+        if not packed.title_length:
             # Without a title the text stands for it: a title counts about as much as the body does.
-            bm25 *= 2
-        return bm25, min(cosine, 1.0)
+            return bm25 * 2, min(cosine, 1.0)
+        title_bm25, whole, title = self._sums(
+            packed.title_once, packed.title_more, packed.title_length, statistics.mean_title_length, in_title=True
+        )
+        # The other title against ours and against our whole text, half and half.
+        cosine = (cosine + (whole + title) / 2 / packed.title_norm) / 2
+        return bm25 + profile.title_weight * title_bm25, min(cosine, 1.0)
 
-    def _bm25(self, once: Sequence[int], more: Mapping[int, int], length: int, mean_length: float) -> float:
-        profile, weights = self.profile, self.bm25
-        k1 = profile.k1
-        saturation = k1 * (1 - profile.b + profile.b * length / mean_length)
-        total = sum([weights[term] for term in weights.keys() & once]) * (k1 + 1) / (1 + saturation)
-        for term in weights.keys() & more.keys():
+    def _sums(
+        self, once: Sequence[int], more: Mapping[int, int], length: int, mean_length: float, *, in_title: bool
+    ) -> tuple[float, float, float]:
+        """BM25 and the two dot products of one field; the title's own only where it is asked for."""
+        bm25, whole, title = self.bm25, self.whole, self.title
+        k1 = self.profile.k1
+        saturation = k1 * (1 - self.profile.b + self.profile.b * length / mean_length)
+        hits = self.known.intersection(once)
+        bm25_sum = sum(map(bm25.__getitem__, hits)) * (k1 + 1) / (1 + saturation)
+        whole_sum = sum(map(whole.__getitem__, hits))
+        title_sum = sum(map(title.__getitem__, hits)) if in_title else 0.0
+        for term in self.known.intersection(more):
             count = more[term]
-            total += weights[term] * count * (k1 + 1) / (count + saturation)
-        return total
-
-    def _dot(self, vector: Mapping[int, float], once: Sequence[int], more: Mapping[int, int]) -> float:
-        total = sum([vector[term] for term in vector.keys() & once])
-        for term in vector.keys() & more.keys():
-            total += vector[term] * (1 + math.log(more[term]))
-        return total
+            tf = _SUBLINEAR[count]
+            bm25_sum += bm25[term] * count * (k1 + 1) / (count + saturation)
+            whole_sum += whole[term] * tf
+            if in_title:
+                title_sum += title[term] * tf
+        return bm25_sum, whole_sum, title_sum
 
     def phrases(self, packed: PackedText, limit: int = 6) -> list[dict[str, str]]:
         """What both texts have in common, as words a person can find in them: longest runs of shared bigrams.
@@ -346,10 +370,9 @@ class _TextEvidence:
         Each with the field it is in; the weightiest first.
         """
         positions, runs = self._positions, self._runs
-        text = positions.keys() & packed.text_once
-        text |= positions.keys() & packed.text_more.keys()
-        places = sorted(place for number in text for place in positions[number])
-        found: dict[str, float] = {}
+        shared = self.known.intersection(packed.text_once).union(self.known.intersection(packed.text_more))
+        places = sorted([place for number in shared if number in positions for place in positions[number]])
+        found: set[str] = set()
         at = 0
         while at < len(places):
             run, start = places[at]
@@ -357,23 +380,45 @@ class _TextEvidence:
             while at < len(places) and places[at] == (run, stop):
                 stop += 1
                 at += 1
-            phrase = runs[run][start : stop + 1] if is_han(runs[run]) else runs[run]
-            if phrase not in found:
-                found[phrase] = self._weight(phrase)
-        best = sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))[:limit]
-        title = set(packed.title_once).union(packed.title_more)
+            found.add(runs[run][start : stop + 1].strip(_PARTICLES) if run in self._han_runs else runs[run])
+        weights = {phrase: self._weight(phrase) for phrase in found}
+        best = sorted(weights.items(), key=lambda entry: (-entry[1], entry[0]))[:limit]
+        title = self.known.intersection(packed.title_once).union(self.known.intersection(packed.title_more))
         return [
-            {"term": phrase, "field": "title" if all(term_id(part) in title for part in _bigrams(phrase)) else "text"}
+            {"term": phrase, "field": "title" if title.issuperset(self._parts(phrase)) else "text"}
             for phrase, weight in best
-            if weight > 0
+            if weight > 0 and (len(phrase) > 1 or not is_han(phrase))
         ]
 
+    def _parts(self, phrase: str) -> tuple[int, ...]:
+        """Numbers of a phrase's bigrams; many candidates share a phrase."""
+        parts = self._parts_of.get(phrase)
+        if parts is None:
+            parts = self._parts_of[phrase] = tuple(term_id(part) for part in _bigrams(phrase))
+        return parts
+
     def _weight(self, phrase: str) -> float:
-        return sum(self.bm25.get(term_id(part), 0.0) for part in _bigrams(phrase))
+        weight = self._weight_of.get(phrase)
+        if weight is None:
+            weight = sum(self.bm25.get(part, 0.0) for part in self._parts(phrase))
+            self._weight_of[phrase] = weight
+        return weight
+
+    @cached_property
+    def _parts_of(self) -> dict[str, tuple[int, ...]]:
+        return {}
+
+    @cached_property
+    def _weight_of(self) -> dict[str, float]:
+        return {}
 
     @cached_property
     def _runs(self) -> list[str]:
         return _distinct_runs(self.text)
+
+    @cached_property
+    def _han_runs(self) -> frozenset[int]:
+        return frozenset(number for number, run in enumerate(self._runs) if is_han(run))
 
     @cached_property
     def _positions(self) -> dict[int, list[tuple[int, int]]]:
@@ -381,9 +426,20 @@ class _TextEvidence:
         places: dict[int, list[tuple[int, int]]] = {}
         for number, run in enumerate(self._runs):
             for start, part in enumerate(_bigrams(run)):
-                if self.statistics.frequencies.get(part, 0) > 0:
-                    places.setdefault(term_id(part), []).append((number, start))
+                key = term_id(part)
+                if key in self.known:
+                    places.setdefault(key, []).append((number, start))
         return places
+
+
+#: Characters that say nothing at the edge of a phrase shown to people. They count in ranking like any other.
+_PARTICLES = "的地得在与和及或等对为了将并把被从到于以其是有由向按各每该本"
+
+_SUBLINEAR = (0.0, *(1 + math.log(count) for count in range(1, 256)))
+
+
+def _sublinear(count: int) -> float:
+    return _SUBLINEAR[count] if count < 256 else 1 + math.log(count)
 
 
 def _distinct_runs(text: MatchText) -> list[str]:

@@ -44,6 +44,9 @@ TOKENIZER = "tokens"
 WRITER_HEAP_BYTES = 32_000_000
 LOCK_WAIT_SECONDS = 10.0
 LOCK_RETRY_SECONDS = 0.05
+#: A folder is opened anew after this many documents were read from it: pages of the index that were touched count as
+#: this process's memory for as long as they stay mapped, and candidates are read from all over the store.
+REOPEN_AFTER_DOCUMENTS = 2_000
 _POINTER = "current"
 _LIVE = "live"
 _T = TypeVar("_T")
@@ -79,6 +82,7 @@ class _Generation:
         self.index = tantivy.Index(self.tantivy_schema, path=str(path), reuse=True)
         self.index.register_tokenizer(TOKENIZER, tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build())
         self.index.config_reader("manual")
+        self.documents_read = 0
 
     def searcher(self) -> tantivy.Searcher:
         self.index.reload()
@@ -251,6 +255,7 @@ class EmbeddedEngine:
                 document = searcher.doc(address)
                 values = {name: document.get_first(name) for name in stored}
                 hits.append(Hit(document.get_first("id"), score if query.sort is None else 0.0, values))
+            opened.documents_read += len(hits)
             facets = self._count_facets(opened, searcher, query)
             return Results(tuple(hits), total if query.count_total else None, facets, opened.path.name.split("-", 1)[1])
 
@@ -297,13 +302,14 @@ class EmbeddedEngine:
         path = self._path(schema, generation)
         key = (os.getpid(), path)
         opened = self._opened.get(key)
-        if opened is not None and path.is_dir():
+        if opened is not None and path.is_dir() and opened.documents_read < REOPEN_AFTER_DOCUMENTS:
             return opened
         with self._opening:
             if not path.is_dir():
                 self._opened.pop(key, None)
                 raise IndexMissing
-            if key not in self._opened:
+            opened = self._opened.get(key)
+            if opened is None or opened.documents_read >= REOPEN_AFTER_DOCUMENTS:
                 try:
                     self._opened[key] = _Generation(path, schema)
                 except (ValueError, OSError) as error:

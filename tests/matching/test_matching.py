@@ -38,11 +38,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.engine]
 
 DRAINAGE = {
     "title": "城市排水管网液位监测与内涝预警",
-    "description": "在排水管网关键节点布设液位和流量监测终端，建立内涝预警模型，汛期提前两小时发布积水预警并联动泵站调度。",
+    "description": "在排水管网关键节点布设液位和流量监测终端，建立内涝预警模型，汛期提前发布积水预警并联动泵站。",
 }
 FISHERY = {
-    "title": "海洋牧场水质与鱼群视频监测",
-    "description": "在海洋牧场网箱布设水质传感器和水下摄像，识别鱼群活动和异常死亡，向养殖户推送增氧和投喂建议。",
+    "title": "网箱养殖鱼群水下摄像识别",
+    "description": "用水下摄像识别网箱鱼群活动与异常死亡，测量溶解氧，给养殖户发送增氧、投喂建议。",
 }
 CARE = {
     "title": "居家养老跌倒识别与应急响应",
@@ -66,9 +66,9 @@ def shelf() -> dict[str, Capability]:
             category=category("4.1.1"),
         ),
         "fishery": make_listed_capability(
-            title="海洋牧场水下视频与水质监测系统",
-            summary="鱼群识别与水质监测",
-            description="水下摄像识别鱼群，水质传感器在线监测溶解氧，向养殖户推送投喂建议。",
+            title="水下摄像鱼群识别系统",
+            summary="网箱养殖鱼群识别",
+            description="水下摄像识别网箱鱼群，测量溶解氧，给养殖户发送增氧、投喂建议。",
             category=category("4.1.1"),
         ),
         "care": make_listed_capability(

@@ -1,0 +1,224 @@
+"""One demand against many capabilities: time of a match with reasons, Python's own share, memory.
+
+    .venv/bin/python -m benchmarks.match_bench --capabilities 100000 --demands 100
+
+Texts come from a generator of its own (a Zipf vocabulary of made-up two- and three-character words, grouped in topics),
+so that nothing is copied and document frequencies look like a language's. Prints medians, 95th percentiles and the
+ratio to the raw engine query of the same run; exits 1 when a figure of matching.md §6 is missed. The demands are
+matched in a process of its own, so that its memory is that of a match worker.
+"""
+
+import argparse
+import json
+import math
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from matching.evaluation import percentile
+from matching.matcher import collection_statistics, match, proposal_query
+from matching.scoring import Facts, Profile, Subject
+from search.analysis import count_ids
+from search.contract import Put, Schema
+from search.engines.embedded import EmbeddedEngine
+from search.match_text import MATCH_FIELDS, MatchText
+from search.statistics import SAMPLE_SIZE, StatisticsBuilder, TermStatistics
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = Schema("benchmark", 1, MATCH_FIELDS)
+GENERATION = "one"
+BATCH = 5000
+TODAY = 740_000
+CITIES = [f"37{number:02d}00" for number in range(1, 18) if number != 12]
+CATEGORIES = [f"{one}.{two}.{three}" for one in range(1, 7) for two in range(1, 4) for three in range(1, 5)]
+TAGS = [f"技术{number}" for number in range(60)]
+
+#: Targets on two cores (matching.md §6), in milliseconds and megabytes.
+MATCH_P95 = 100.0
+PYTHON_P95 = 40.0
+PEAK_MEMORY = 300.0
+
+
+class Language:
+    """A made-up vocabulary with the frequencies of a natural one."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        characters = [chr(0x4E00 + number * 7) for number in range(2800)]
+        weights = [1 / (rank + 8) for rank in range(len(characters))]
+        self.words = [
+            "".join(self.random.choices(characters, weights, k=self.random.choice((2, 2, 2, 3)))) for _ in range(40_000)
+        ]
+        self.common = list(self._cumulated(1 / (rank + 3) for rank in range(len(self.words))))
+        self.topics = [self.random.sample(range(len(self.words)), 60) for _ in range(400)]
+
+    @staticmethod
+    def _cumulated(weights: Iterator[float]) -> Iterator[float]:
+        total = 0.0
+        for weight in weights:
+            total += weight
+            yield total
+
+    def text(self, topic: int, words: int, share: float) -> str:
+        """`share` of the words come from the topic, the rest from the language as a whole."""
+        own = self.topics[topic]
+        chosen = []
+        for word in self.random.choices(self.words, cum_weights=self.common, k=words):
+            chosen.append(self.words[self.random.choice(own)] if self.random.random() < share else word)
+            if self.random.random() < 0.12:
+                chosen.append("，")
+        return "".join(chosen)
+
+    def facts(self, topic: int, *, demand: bool) -> Facts:
+        pick = self.random.choice
+        amount = self.random.randrange(10, 2000) * 1_000_000
+        return Facts(
+            organisation=str(self.random.randrange(1_000_000)),
+            category=CATEGORIES[topic % len(CATEGORIES)] if self.random.random() < 0.8 else pick(CATEGORIES),
+            tags=tuple(sorted(self.random.sample(TAGS, 3))),
+            regions=tuple(sorted(self.random.sample(CITIES, 1 if demand else 4))),
+            amount_minimum=amount,
+            amount_maximum=amount * 2,
+            cases=() if demand else tuple(self.text(topic, 6, 0.6) for _ in range(2)),
+            outcomes=0 if demand else 2,
+            outcomes_confirmed=0 if demand else 1,
+            fresh_day=TODAY - self.random.randrange(365),
+        )
+
+    def document(self) -> tuple[MatchText, Facts]:
+        topic = self.random.randrange(len(self.topics))
+        return MatchText(self.text(topic, 9, 0.6), self.text(topic, 130, 0.25)), self.facts(topic, demand=False)
+
+    def demand(self) -> Subject:
+        topic = self.random.randrange(len(self.topics))
+        text = MatchText(self.text(topic, 10, 0.6), self.text(topic, 160, 0.25))
+        return Subject(text, self.facts(topic, demand=True), is_demand=True, today=TODAY)
+
+
+def build(folder: Path, number: int) -> dict[str, float]:
+    """Index `number` capabilities; returns sizes and the rate."""
+    language = Language(1)
+    builder = StatisticsBuilder()
+    for _ in range(min(number, SAMPLE_SIZE)):
+        text, _facts = language.document()
+        builder.add(count_ids(text.title_counts), count_ids(text.text_counts))
+    sizes = builder.finish()
+    engine = EmbeddedEngine(folder)
+    engine.create(SCHEMA, GENERATION)
+    started = time.perf_counter()
+    batch: list[Put] = []
+    for key in range(number):
+        text, facts = language.document()
+        document = text.document(sizes) | {"facts": json.dumps(facts.to_dict(), ensure_ascii=False)}
+        batch.append(Put(str(key), 1, document))
+        if len(batch) == BATCH:
+            engine.write(SCHEMA, GENERATION, batch)
+            batch = []
+    engine.write(SCHEMA, GENERATION, batch)
+    engine.promote(SCHEMA, GENERATION)
+    seconds = time.perf_counter() - started
+    megabytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+    return {
+        "documents_per_second": round(number / seconds),
+        "index_megabytes": round(megabytes, 1),
+        "mean_title_length": sizes.mean_title_length,
+        "mean_text_length": sizes.mean_text_length,
+    }
+
+
+def measure(folder: Path, demands: int, sizes: TermStatistics) -> dict[str, float]:
+    """Match `demands` demands; every time in milliseconds."""
+    engine, profile, language = EmbeddedEngine(folder), Profile(), Language(1)
+    language.random.seed(2)
+    subjects = [language.demand() for _ in range(demands)]
+    for subject in subjects[:5]:
+        match(engine, SCHEMA, subject, profile, sizes)
+    whole, python, raw, memory = [], [], [], [proportional_memory()]
+    for number, subject in enumerate(subjects):
+        fresh = Subject(MatchText(subject.text.title, subject.text.body), subject.facts, True, subject.today)
+        started = time.perf_counter()
+        outcome = match(engine, SCHEMA, fresh, profile, sizes)
+        whole.append((time.perf_counter() - started) * 1000)
+        python.append(outcome.weighing_milliseconds)
+        assert len(outcome.ranking.ranked) > 0
+        if number % 5 == 0:
+            memory.append(proportional_memory())
+    for subject in subjects:
+        statistics = collection_statistics(engine, SCHEMA, subject, sizes)
+        query = proposal_query(SCHEMA, subject, statistics, profile, (), profile.candidates)
+        started = time.perf_counter()
+        engine.search(SCHEMA, query)
+        raw.append((time.perf_counter() - started) * 1000)
+    return {
+        "match_p50": percentile(whole, 0.5),
+        "match_p95": percentile(whole, 0.95),
+        "python_p50": percentile(python, 0.5),
+        "python_p95": percentile(python, 0.95),
+        "raw_query_p50": percentile(raw, 0.5),
+        "raw_query_p95": percentile(raw, 0.95),
+        "peak_pss_megabytes": max(memory),
+    }
+
+
+def proportional_memory() -> float:
+    """Proportional set size of this process in megabytes, pages of the index that it touched included."""
+    path = Path("/proc/self/smaps_rollup")
+    if not path.is_file():
+        return math.nan
+    lines = path.read_text(encoding="ascii").splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("Pss:"))) / 1024
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--capabilities", type=int, default=100_000)
+    parser.add_argument("--demands", type=int, default=100)
+    parser.add_argument("--index", type=Path, help="a folder built before is used again; a new one is kept")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        built = json.loads(options.worker)
+        sizes = TermStatistics(0, built["mean_title_length"], built["mean_text_length"])
+        print(json.dumps(measure(options.index, options.demands, sizes)))
+        return 0
+    with tempfile.TemporaryDirectory(prefix="match-bench-") as temporary:
+        folder = options.index or Path(temporary) / "index"
+        described = folder / "built.json"
+        if not described.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            described.write_text(json.dumps(build(folder, options.capabilities)), encoding="utf-8")
+        built = json.loads(described.read_text(encoding="utf-8"))
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.match_bench",
+            "--worker",
+            json.dumps(built),
+            "--index",
+            str(folder),
+        ]
+        command += ["--demands", str(options.demands)]
+        answer = subprocess.run(command, check=True, capture_output=True, cwd=PROJECT_ROOT)
+        figures = built | json.loads(answer.stdout)
+    figures["ratio_to_raw_query"] = figures["match_p50"] / figures["raw_query_p50"]
+    missed = [
+        name
+        for name, limit in (("match_p95", MATCH_P95), ("python_p95", PYTHON_P95), ("peak_pss_megabytes", PEAK_MEMORY))
+        if figures[name] > limit
+    ]
+    if options.json:
+        print(json.dumps(figures | {"capabilities": options.capabilities, "missed": missed}))
+    else:
+        print(f"{options.capabilities} capabilities, {options.demands} demands")
+        for name, value in figures.items():
+            print(f"  {name:<22} {value:10.1f}{'  MISSED' if name in missed else ''}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
