@@ -68,8 +68,20 @@ function watch(form) {
   form.addEventListener("input", changed);
   form.addEventListener("change", changed);
   form.addEventListener("focusout", (event) => {
+    if (event.relatedTarget?.closest("button")) return;
     if (dirty && !form.contains(event.relatedTarget)) save();
     else if (dirty && event.target.matches("textarea, input, select")) save();
+  });
+  // A save on its way would make the button's own post look like somebody else's: let it arrive first.
+  form.addEventListener("submit", (event) => {
+    clearTimeout(timer);
+    if (!saving) {
+      stopped = true;
+      return;
+    }
+    event.preventDefault();
+    const button = event.submitter;
+    saving.then(() => form.requestSubmit(button));
   });
   form.addEventListener("autosaved", () => {
     if (!dirty) delete form.dataset.changed;

@@ -1,0 +1,69 @@
+"""A real browser: Debian's Chromium driven by playwright. Skipped with a reason where there is none, never under CI."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.factories.accounts import PASSWORD
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+WIDTHS = {"desktop": 1280, "phone": 360}
+
+
+def executable() -> str | None:
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = executable()
+    if path is None and not os.environ.get("CI"):
+        pytest.skip("没有 Chromium：安装 chromium 或用环境变量 CHROMIUM 指明其位置后再运行浏览器测试")
+    # playwright keeps an event loop in this thread, and Django would refuse the database beside it.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield opened
+        opened.close()
+    os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
+
+
+@pytest.fixture
+def open_page(browser: Browser, live_server: Any, reference_data: None) -> Iterator[Callable[..., Page]]:
+    """`open_page(user=…, width=…, scripts=…)` gives a page of its own context; what the console complains of fails."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def opened(user: Any = None, *, width: int = WIDTHS["desktop"], scripts: bool = True, **options: Any) -> Page:
+        context = browser.new_context(
+            base_url=live_server.url,
+            viewport={"width": width, "height": 900},
+            java_script_enabled=scripts,
+            locale="zh-CN",
+            timezone_id="Asia/Shanghai",
+            **options,
+        )
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None,
+        )
+        if user is not None:
+            page.goto("/account/login/")
+            page.fill("input[name=login]", user.username)
+            page.fill("input[name=password]", PASSWORD)
+            page.click("main form button")
+            page.wait_for_url("**/desk/**")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
