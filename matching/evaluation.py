@@ -24,6 +24,7 @@ from matching.scoring import Facts, Profile, Subject
 from search.analysis import count_ids
 from search.contract import Engine, Filter, Put, Schema
 from search.engines.embedded import EmbeddedEngine
+from search.indexing import write_batches
 from search.match_text import LONGEST_TEXT, MATCH_FIELDS, MatchText
 from search.statistics import SAMPLE_SIZE, StatisticsBuilder, TermStatistics
 
@@ -131,20 +132,18 @@ def _evaluate_on(engine: Engine, judged: Judged, profile: Profile, progress: Cal
     engine.create(schema, generation)
     try:
         documents = 0
-        batch: list[Put] = []
-        for entry in _records(judged.folder / "docs.jsonl"):
-            batch.append(Put(entry["id"], 1, _document(entry, sizes)))
-            if len(batch) == BATCH:
-                engine.write(schema, generation, batch)
-                documents += len(batch)
-                batch = []
-                progress(_("建立索引"), documents, sizes.documents)
-        engine.write(schema, generation, batch)
-        documents += len(batch)
+        for documents in write_batches(engine, schema, generation, _batches(judged.folder, sizes)):
+            progress(_("建立索引"), documents, sizes.documents)
         engine.promote(schema, generation)
         return _measure(engine, schema, judged, profile, sizes, documents, progress)
     finally:
         engine.drop(schema.name, generation)
+
+
+def _batches(folder: Path, sizes: TermStatistics) -> Iterator[list[Put]]:
+    entries = _records(folder / "docs.jsonl")
+    while batch := [Put(entry["id"], 1, _document(entry, sizes)) for entry in islice(entries, BATCH)]:
+        yield batch
 
 
 def _sizes(judged: Judged) -> TermStatistics:

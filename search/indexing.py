@@ -11,6 +11,7 @@ import logging
 import math
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -21,7 +22,7 @@ from django.utils.translation import gettext as _
 
 from core.clock import now
 from search.analysis import count_ids
-from search.contract import Delete, Engine, EngineUnavailable, IndexDamaged, IndexMissing, Operation, Put
+from search.contract import Delete, Engine, EngineUnavailable, IndexDamaged, IndexMissing, Operation, Put, Schema
 from search.documents import INDEXES
 from search.documents.base import Index
 from search.engines import get_engine
@@ -218,19 +219,38 @@ def _statistics_for(index: Index, build: IndexBuild) -> TermStatistics:
     return statistics
 
 
+def write_batches(
+    engine: Engine, schema: Schema, generation: str, batches: Iterable[Sequence[Operation]]
+) -> Iterator[int]:
+    """Write one batch while the next is being prepared (engines release the interpreter); yields counts written."""
+    written = 0
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="index-writer") as pool:
+        pending: Future[None] | None = None
+        for batch in batches:
+            if pending is not None:
+                pending.result()
+                yield written
+            pending = pool.submit(engine.write, schema, generation, batch)
+            written += len(batch)
+        if pending is not None:
+            pending.result()
+            yield written
+
+
 def _load(index: Index, engine: Engine, build: IndexBuild, statistics: TermStatistics, progress: Progress) -> int:
     queryset = index.get_queryset().order_by("pk")
     total = queryset.count()
+
+    def batches() -> Iterator[list[Operation]]:
+        rows = queryset.iterator(chunk_size=BATCH)
+        while batch := list(islice(rows, BATCH)):
+            documents = [(row, index.prepare(row, statistics)) for row in batch]
+            yield [
+                Put(str(row.pk), row.document_version, document) for row, document in documents if document is not None
+            ]
+
     loaded = 0
-    rows = queryset.iterator(chunk_size=BATCH)
-    while batch := list(islice(rows, BATCH)):
-        operations: list[Operation] = []
-        for row in batch:
-            document = index.prepare(row, statistics)
-            if document is not None:
-                operations.append(Put(str(row.pk), row.document_version, document))
-        engine.write(index.schema, build.generation, operations)
-        loaded += len(operations)
+    for loaded in write_batches(engine, index.schema, build.generation, batches()):
         IndexBuild.objects.filter(pk=build.pk).update(heartbeat_at=now(), documents=loaded)
         progress(loaded, total)
     return loaded

@@ -11,6 +11,7 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 #: Documents looked at for the frequencies; more do not change a norm by one per cent.
 SAMPLE_SIZE = 10_000
@@ -32,26 +33,22 @@ class TermStatistics:
 
     def norm(self, counts: Mapping[int, int]) -> float:
         """Length of the sublinear tf·idf vector of a text; 1 for an empty one, so that it can divide."""
-        known, documents, log = self.frequencies.get, self.documents, math.log
-        logs = self._logs
-        total = 0.0
+        squares, rare = self._squares
+        find = squares.get
+        total = sum([find(term, rare) for term, count in counts.items() if count == 1])
         for term, count in counts.items():
-            frequency = known(term, 1)
-            weight = logs.get(frequency)
-            if weight is None:
-                weight = logs[frequency] = smoothed_idf(documents, min(frequency, documents))
             if count > 1:
-                weight *= 1 + log(count)
-            total += weight * weight
+                total += find(term, rare) * (1 + math.log(count)) ** 2
         return math.sqrt(total) or 1.0
 
-    @property
-    def _logs(self) -> dict[int, float]:
-        cache = self.__dict__.get("_log_cache")
-        if cache is None:
-            cache = {}
-            object.__setattr__(self, "_log_cache", cache)
-        return cache
+    @cached_property
+    def _squares(self) -> tuple[dict[int, float], float]:
+        """Squared weight of every known term, and of a term of a single document."""
+        by_frequency = {
+            frequency: smoothed_idf(self.documents, min(frequency, self.documents)) ** 2
+            for frequency in {1, *self.frequencies.values()}
+        }
+        return {term: by_frequency[count] for term, count in self.frequencies.items()}, by_frequency[1]
 
     def frequencies_to_bytes(self) -> bytes:
         terms = array("I", self.frequencies.keys())
