@@ -21,7 +21,7 @@ from core.importing import (
 )
 from core.models import ImportBatch
 from core.pages import page_of
-from core.spreadsheets import MAXIMUM_FILE_BYTES, read_table, write_csv
+from core.spreadsheets import MAXIMUM_FILE_BYTES, Table, read_table, write_csv
 
 SHOWN_ENTRIES = 200
 
@@ -86,7 +86,7 @@ class ImportPages:
                 raise
             table = read_table(content, name, is_known=self.fields.is_known, groups=self.fields.groups)
             outcome = ImportOutcome(kind=self.kind, file_name=name, total=0, unknown_headings=list(table.headings))
-            outcome.entries = [ReportEntry(0, "", "", "mapping", "error", text) for text in error.fields["mapping"]]
+            outcome.entries = [ReportEntry(table.heading_line, "", "", "mapping", "error", _unknown_headings(table))]
             outcome.mapping = {}
             keep_checked(
                 outcome,
@@ -186,6 +186,13 @@ class ImportPages:
             "imports/report.html",
             {"pages": self, "batch": batch, "page": page_of(request, batch.report, size=50)},
         )
+
+
+def _unknown_headings(table: Table) -> str:
+    """What the command says with `--mapping`, for a page where the columns are chosen below."""
+    return _("没有认出名称所在的列，不能导入。标题行是：%s。请在下面“各列对应的栏目”中指定，再重新检查。") % "、".join(
+        table.headings[:40]
+    )
 
 
 _SEVERITY = {"error": "错误", "warning": "提示"}

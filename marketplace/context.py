@@ -134,7 +134,18 @@ def desk_menu(request: HttpRequest) -> list[dict[str, Any]]:
         links = []
         for entry_label, name in entries:
             url = reverse(name)
-            current = request.path == url or (name != "desk" and request.path.startswith(url))
-            links.append({"label": entry_label, "url": url, "current": current})
+            links.append({"label": entry_label, "url": url, "current": False})
         groups.append({"label": label, "entries": links})
+    _mark_current(request.path, [link for group in groups for link in group["entries"]])
     return groups
+
+
+def _mark_current(path: str, links: list[dict[str, Any]]) -> None:
+    """The entry whose address is the longest beginning of this page's; the desk itself only when one is there."""
+    above = [
+        link
+        for link in links
+        if path.startswith(link["url"]) and (link["url"] != reverse("desk") or path == link["url"])
+    ]
+    if above:
+        max(above, key=lambda link: len(link["url"]))["current"] = True
