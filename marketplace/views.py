@@ -39,7 +39,7 @@ def home(request: HttpRequest) -> HttpResponse:
     items = list(scenario_selectors.list_items(current)) if current else []
     by_field = Counter(item.content.get("category") or _("其他") for item in items)
     by_city = Counter(city_of(item.scenario) for item in items)
-    newest = vendor_selectors.with_relations(vendor_selectors.visible_to(None)).order_by("-listed_at", "-pk")[:6]
+    newest = vendor_selectors.with_relations(vendor_selectors.visible_to(None)).order_by("-listed_at", "-pk")[:8]
     return render(
         request,
         "home.html",

@@ -42,7 +42,7 @@ STYLESHEETS = (
     "document",
     "print",
 )
-SCRIPTS = ("accessibility", "autosave", "forms", "table", "countdown", "page")
+SCRIPTS = ("accessibility", "autosave", "keep", "forms", "table", "countdown", "page")
 
 #: State value → tone of its badge. Values are the machines' own; one table, so a state never changes colour by page.
 TONES: dict[str, str] = {

@@ -12,6 +12,7 @@ from core.relay import drain
 from scenarios.enums import ScenarioState
 from scenarios.models import Scenario
 from tests.factories import make_listed_capability, make_organisation, make_person, make_scenario, make_vendor
+from tests.factories.accounts import PASSWORD
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -189,3 +190,23 @@ def test_facets_narrow_in_place_and_the_address_follows(open_page):
     expect(page.locator(".chips .chip")).to_have_count(1)
     page.reload()
     expect(page.locator(".chips .chip")).to_have_count(1)
+
+
+def test_typed_words_outlive_an_expired_session(open_page):
+    person = make_person(Role.DEMAND_SUBMITTER)
+    page = open_page(person)
+    page.goto("/desk/scenarios/new/")
+    page.fill("input[name=title]", "写了很久的名称")
+    page.check("input[value=joint]")
+    page.context.clear_cookies(name="sessionid")
+    page.click("button:text('建立草稿')")
+    page.wait_for_url("**/account/login/**")
+    page.fill("input[name=login]", person.username)
+    page.fill("input[name=password]", PASSWORD)
+    page.click("main form button")
+    page.wait_for_url("**/desk/scenarios/new/")
+    page.click("text=恢复填写的内容")
+    assert page.input_value("input[name=title]") == "写了很久的名称"
+    assert page.is_checked("input[value=joint]")
+    page.click("button:text('建立草稿')")
+    expect(page.locator("h1")).to_have_text("写了很久的名称")
