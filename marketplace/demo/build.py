@@ -1,8 +1,8 @@
 """Builds the demonstration through the real services, with the clock held at the moments it tells of.
 
-Rows are written in one transaction, so a killed run leaves nothing half; then the outbox is carried out quarter by
-quarter, so that search, matching and notices are there. The first three accounts and the customers' confirmations of
-delivered cases have no service and are written directly.
+Everything is one transaction, so a killed run leaves nothing half. The outbox is carried out after every step of the
+story, so that search, matching and notices are as they would have been on that day. The first three accounts and the
+customers' confirmations of delivered cases have no service and are written directly.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +35,7 @@ from marketplace.demo.content import (
     demands,
     vendors,
 )
+from notifications.enums import Group
 from notifications.models import Notification
 from scenarios import services as scenario_services
 from scenarios.enums import DataClass, QuarterlyListState, ScenarioState
@@ -518,13 +519,14 @@ class _Builder:
         early, late = vendors()[:-LATE_VENDORS], vendors()[-LATE_VENDORS:]
         for position, vendor in enumerate(early, start=1):
             self.vendor(vendor, position, BEGINNING + timedelta(days=7 + position))
+        self.carry_out(BEGINNING + timedelta(days=75))
         self.report("供给方已入驻")
         position = 0
         for quarter, moment in PUBLISHED.items():
             if quarter == "2026Q3":
                 for offset, vendor in enumerate(late, start=1):
                     self.vendor(vendor, len(early) + offset, moment - timedelta(days=40 - offset))
-                with frozen(moment - timedelta(days=20)):
+                with frozen(moment - timedelta(days=22)):
                     self.consortia()
             listed, approval = [], []
             for demand in demands():
@@ -535,11 +537,34 @@ class _Builder:
                         listed.append(scenario.pk)
                     elif demand.stage == "approval":
                         approval.append(scenario.pk)
+            self.carry_out(moment - timedelta(days=7))
             quarterly_list = self.publish(quarter, listed)
+            self.carry_out(moment + timedelta(minutes=10))
             if approval:
                 self.second_issue(approval)
             self._aftermath(quarter, quarterly_list)
-            self.report(f"{Quarter.parse(quarter).label}清单已发布")
+            self.report(f"{Quarter.parse(quarter).label}清单已发布，匹配和通知已完成")
+        self.carry_out(LATEST)
+        scenario_services.scenarios_expire()
+        vendor_services.capabilities_expire()
+        relay.drain()
+        self._read_old_notices()
+
+    @staticmethod
+    def carry_out(moment: datetime) -> None:
+        """What the platform's clockwork and relay would have done by then."""
+        with frozen(moment):
+            scenario_services.scenarios_expire()
+            relay.drain()
+
+    @staticmethod
+    def _read_old_notices() -> None:
+        """Nobody keeps last summer's notices unread, nor reminders of what is done."""
+        unread = Notification.objects.filter(read_at__isnull=True)
+        recently = PUBLISHED["2026Q4"] - timedelta(days=7)
+        unread.filter(created_at__lt=recently).update(read_at=recently)
+        done = unread.filter(group=Group.TODO, topic__in=("organisation.waits_for_verification",))
+        done.update(read_at=LATEST)
 
     @staticmethod
     def _day_of(published: datetime, position: int) -> datetime:
@@ -589,7 +614,7 @@ def ensure_reference_data() -> None:
 
 
 def build(report: Callable[[str], None] = lambda text: None) -> Built:
-    """Make the demonstration, or do nothing if it is there; then carry out what its events promised."""
+    """Make the demonstration, or do nothing if it is there."""
     ensure_reference_data()
     if is_built():
         return Built(accounts=list(_known_accounts()))
@@ -597,27 +622,7 @@ def build(report: Callable[[str], None] = lambda text: None) -> Built:
     with transaction.atomic():
         builder.everything()
     builder.built.created = True
-    carry_out(report)
     return builder.built
-
-
-def carry_out(report: Callable[[str], None] = lambda text: None) -> int:
-    """Run the outbox quarter by quarter, with the clock held after each publication, then today."""
-    done = 0
-    for quarter, moment in PUBLISHED.items():
-        with frozen(moment + timedelta(minutes=5)):
-            done += relay.drain()
-        report(f"{Quarter.parse(quarter).label}：检索、匹配和通知已完成")
-    with frozen(LATEST):
-        done += relay.drain()
-    scenario_services.scenarios_expire()
-    vendor_services.capabilities_expire()
-    done += relay.drain()
-    # Nobody keeps last spring's notices unread.
-    Notification.objects.filter(read_at__isnull=True, created_at__lt=PUBLISHED["2026Q4"] - timedelta(days=30)).update(
-        read_at=PUBLISHED["2026Q3"] + timedelta(days=3)
-    )
-    return done
 
 
 def _known_accounts() -> Iterator[Account]:
