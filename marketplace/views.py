@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -16,15 +17,16 @@ from accounts import selectors as account_selectors
 from accounts.enums import Role
 from accounts.permissions import has_role, may_operate, may_read_audit, organisation_of
 from core import audit, outbox
-from core.enums import DeliveryState
+from core.enums import DeliveryState, RegionLevel
 from core.errors import NotPermitted
-from core.models import AuditEntry, OutboxDelivery
+from core.models import AuditEntry, Category, OutboxDelivery
 from core.pages import page_of
 from marketplace.context import OPTIONS, OPTIONS_COOKIE, interface_options
 from marketplace.styleguide import specimens
 from scenarios import selectors as scenario_selectors
 from scenarios.enums import QuarterlyListState, ScenarioState
 from vendors import selectors as vendor_selectors
+from vendors.enums import CapabilityState
 
 COOKIE_AGE = 365 * 24 * 3600
 HOME_ITEMS = 12
@@ -37,7 +39,8 @@ def home(request: HttpRequest) -> HttpResponse:
     """What the platform is, the list published last, the search box, the figures."""
     current = scenario_selectors.current_list()
     items = list(scenario_selectors.list_items(current)) if current else []
-    by_field = Counter(item.content.get("category") or _("其他") for item in items)
+    roots = dict(Category.objects.current().filter(parent__isnull=True).values_list("code", "label"))
+    by_field = Counter(roots.get(str(item.content.get("category_code", "")).split(".")[0], _("其他")) for item in items)
     by_city = Counter(city_of(item.scenario) for item in items)
     newest = vendor_selectors.with_relations(vendor_selectors.visible_to(None)).order_by("-listed_at", "-pk")[:8]
     return render(
@@ -61,7 +64,9 @@ def city_of(scenario: Any) -> str:
     region = scenario.region
     if region is None:
         return _("未注明")
-    return region.parent.name if region.level == "district" and region.parent else region.name
+    if region.level == RegionLevel.PROVINCE:
+        return _("省级")
+    return region.parent.name if region.level == RegionLevel.DISTRICT and region.parent else region.name
 
 
 def shares(counts: Counter, limit: int = 8) -> list[dict[str, Any]]:
@@ -138,19 +143,25 @@ def desk(request: HttpRequest) -> HttpResponse:
     return render(request, "desk.html", context)
 
 
+def figure(label: str, number: int, name: str = "", query: str = "") -> dict[str, Any]:
+    """A number of the desk, leading to the page where it can be worked off."""
+    return {"label": label, "number": number, "url": f"{reverse(name)}{query}" if name else ""}
+
+
 def _demand_panel(user: Any) -> dict[str, Any]:
     own = scenario_selectors.own_scenarios(user)
     counts = Counter(own.order_by().values_list("state", flat=True))
     to_do = own.filter(state__in=(ScenarioState.SUPPLEMENT, ScenarioState.DRAFT)).order_by("-state", "-updated_at")
+    shown = (
+        ScenarioState.SUPPLEMENT,
+        ScenarioState.DRAFT,
+        ScenarioState.SUBMITTED,
+        ScenarioState.POOLED,
+        ScenarioState.LISTED,
+    )
     return {
         "template": "desk/demands.html",
-        "figures": [
-            (_("待补充"), counts[ScenarioState.SUPPLEMENT], "supplement"),
-            (_("草稿"), counts[ScenarioState.DRAFT], "draft"),
-            (_("审核中"), counts[ScenarioState.SUBMITTED] + counts[ScenarioState.FIRST_PASSED], "submitted"),
-            (_("已入库"), counts[ScenarioState.POOLED] + counts[ScenarioState.FROZEN], "pooled"),
-            (_("已发布"), counts[ScenarioState.LISTED], "listed"),
-        ],
+        "figures": [figure(state.label, counts[state], "scenarios:own", f"?state={state}") for state in shown],
         "rows": to_do[:DESK_ROWS],
     }
 
@@ -158,24 +169,27 @@ def _demand_panel(user: Any) -> dict[str, Any]:
 def _review_panel(user: Any) -> dict[str, Any]:
     first = scenario_selectors.first_review_queue(user)
     provincial = scenario_selectors.provincial_review_queue(user)
+    figures = []
+    if has_role(user, Role.FIRST_REVIEWER):
+        figures.append(figure(_("待初审需求"), first.count(), "scenarios:review_queue", "?stage=first"))
+    if has_role(user, Role.PROVINCIAL_REVIEWER):
+        figures.append(figure(_("待省级审核需求"), provincial.count(), "scenarios:review_queue", "?stage=provincial"))
+    capabilities = vendor_selectors.verification_queue(user).count()
+    organisations = account_selectors.verification_queue(user).count()
+    figures.append(figure(_("待核验能力"), capabilities, "vendors:verification_queue"))
+    figures.append(figure(_("待核验机构"), organisations, "accounts:verification_queue"))
     queue = first if has_role(user, Role.FIRST_REVIEWER) else provincial
-    return {
-        "template": "desk/reviews.html",
-        "figures": [
-            (_("待初审需求"), first.count(), ""),
-            (_("待省级审核需求"), provincial.count(), ""),
-            (_("待核验能力"), vendor_selectors.verification_queue(user).count(), ""),
-            (_("待核验机构"), account_selectors.verification_queue(user).count(), ""),
-        ],
-        "rows": queue[:DESK_ROWS],
-    }
+    return {"template": "desk/reviews.html", "figures": figures, "rows": queue[:DESK_ROWS]}
 
 
 def _list_panel(user: Any) -> dict[str, Any]:
     working = scenario_selectors.working_lists(user)
     return {
         "template": "desk/lists.html",
-        "figures": [(_("可选入清单的需求"), scenario_selectors.pool(user).count(), "")],
+        "figures": [
+            figure(_("可选入清单的需求"), scenario_selectors.pool(user).count(), "scenarios:pool"),
+            figure(_("编制中的清单"), len(working), "scenarios:working_lists"),
+        ],
         "rows": working[:DESK_ROWS],
         "overdue": scenario_selectors.overdue_quarters(),
         "approves": has_role(user, Role.LIST_APPROVER),
@@ -186,16 +200,29 @@ def _list_panel(user: Any) -> dict[str, Any]:
 def _vendor_panel(user: Any) -> dict[str, Any]:
     own = vendor_selectors.own_capabilities(user)
     counts = Counter(own.order_by().values_list("state", flat=True))
+    shown = (CapabilityState.LISTED, CapabilityState.SUBMITTED, CapabilityState.RETURNED, CapabilityState.DRAFT)
     return {
         "template": "desk/supply.html",
-        "figures": [
-            (_("已上架"), counts["listed"], "listed"),
-            (_("待核验"), counts["submitted"], "submitted"),
-            (_("退回补充"), counts["returned"], "returned"),
-            (_("草稿"), counts["draft"], "draft"),
-        ],
+        "figures": [figure(state.label, counts[state], "vendors:own", f"?state={state}") for state in shown],
         "rows": own[:DESK_ROWS],
-        "profile": vendor_selectors.own_profile(user),
+    }
+
+
+def _supervision_panel(user: Any) -> dict[str, Any]:
+    """Read-only: what stands where, for those who supervise (experience.md A.2)."""
+    counts = Counter(scenario_selectors.visible_to(user).order_by().values_list("state", flat=True))
+    shown = (
+        ScenarioState.SUBMITTED,
+        ScenarioState.FIRST_PASSED,
+        ScenarioState.SUPPLEMENT,
+        ScenarioState.POOLED,
+        ScenarioState.LISTED,
+    )
+    return {
+        "template": "desk/supervision.html",
+        "figures": [figure(state.label, counts[state]) for state in shown],
+        "rows": scenario_selectors.working_lists(user)[:DESK_ROWS],
+        "overdue": scenario_selectors.overdue_quarters(),
     }
 
 
@@ -213,6 +240,7 @@ def _administrator_panel(user: Any) -> dict[str, Any]:
 DESK_PANELS = (
     ((Role.FIRST_REVIEWER, Role.PROVINCIAL_REVIEWER), _review_panel),
     ((Role.LIST_EDITOR, Role.LIST_APPROVER), _list_panel),
+    ((Role.SUPERVISOR,), _supervision_panel),
     ((Role.DEMAND_SUBMITTER,), _demand_panel),
     ((Role.VENDOR_STAFF,), _vendor_panel),
     (
