@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, ProgrammingError
 from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.table import Table
@@ -34,6 +35,10 @@ class Command(BaseCommand):
         tell = self._tell if not options["json"] else (lambda text: None)
         try:
             built = build(tell)
+        except (OperationalError, ProgrammingError) as error:
+            raise CommandError(
+                _("数据库不可用或结构还没有建立，请先运行 manage.py prepare。（%s）") % error, returncode=2
+            ) from error
         except DomainError as error:
             raise CommandError(_("示例数据没有装入：%s") % error, returncode=2) from error
         if options["scale"]:

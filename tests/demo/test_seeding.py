@@ -1,0 +1,100 @@
+"""`seed_demo` tells its story through the services, once, and leaves every desk with something to do."""
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts.models import Organisation, User
+from accounts.permissions import current_roles
+from core import audit
+from core.models import AuditEntry, OutboxDelivery
+from core.unified_code import is_valid
+from marketplace.demo import scale
+from marketplace.demo.build import PASSWORD, PLATFORM
+from matching.models import MatchRun, Recommendation
+from notifications.models import Notification
+from scenarios.models import QuarterlyList, Scenario
+from vendors.models import Capability, VendorProfile
+
+pytestmark = [pytest.mark.django_db, pytest.mark.integration]
+
+
+@pytest.fixture(autouse=True)
+def index_folder(settings, tmp_path):
+    """An index of this test's own: the database forgets between tests, a folder would not."""
+    settings.SEARCH_URL = f"embedded://{tmp_path / 'search'}"
+
+
+def _seed(*options: str) -> dict:
+    out = io.StringIO()
+    call_command("seed_demo", "--json", *options, stdout=out)
+    return json.loads(out.getvalue())
+
+
+def test_the_whole_story(monkeypatch):
+    first = _seed()
+    assert first["created"] is True
+    assert (first["scenarios"], first["vendors"], first["capabilities"], first["lists"]) == (76, 63, 126, 4)
+    states = dict(QuarterlyList.objects.values_list("title", "state"))
+    assert sorted(states.values()) == ["archived", "in_review", "published", "published", "published"]
+    assert all(is_valid(code) for code in Organisation.objects.values_list("unified_code", flat=True))
+    # Nothing of what was promised is left over, and nothing was parked.
+    assert not OutboxDelivery.objects.exclude(state="done").exists()
+    _everybody_can_sign_in(first["accounts"])
+    _matches_are_there()
+    audit.seal_pending(limit=100_000)
+    assert audit.verify().fault == ""
+
+    before = (AuditEntry.objects.count(), Notification.objects.count(), Scenario.objects.count())
+    second = _seed()
+    assert second["created"] is False
+    assert {row["username"] for row in second["accounts"]} == {row["username"] for row in first["accounts"]}
+    assert (AuditEntry.objects.count(), Notification.objects.count(), Scenario.objects.count()) == before
+
+    monkeypatch.setattr(scale, "BATCH", 300)
+    third = _seed("--scale", "1", "--no-index")
+    assert (third["scenarios"], third["capabilities"], third["vendors"]) == (1076, 1126, 163)
+    _seed("--scale", "1", "--no-index")
+    assert Capability.objects.filter(state="listed", code=None).count() == 0
+    assert Scenario.objects.filter(state="listed", code=None).count() == 0
+
+
+def _everybody_can_sign_in(accounts: list[dict]) -> None:
+    assert len(accounts) >= 16
+    for row in accounts:
+        user = User.objects.get(username=row["username"])
+        assert user.check_password(PASSWORD)
+        assert current_roles(user), row["username"]
+        assert user.emailaddress_set.filter(verified=True, primary=True).exists()
+
+
+def _matches_are_there() -> None:
+    listed = Scenario.objects.filter(list_items__quarterly_list__state__in=("published", "archived")).distinct()
+    assert listed.count() == 62
+    assert MatchRun.objects.filter(scenario__in=listed).values("scenario").distinct().count() == 62
+    assert Recommendation.objects.values("vendor").distinct().count() >= 30
+    leak = Scenario.objects.get(title="老城区供水管网漏损自动定位")
+    best = MatchRun.objects.filter(scenario=leak).latest("pk").candidates.get(rank=1)
+    assert best.capability.title == "供水管网声学测漏与定位系统"
+
+
+def test_a_failure_leaves_nothing_half(monkeypatch):
+    def stop(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("marketplace.demo.build._Builder.vendor", stop)
+    with pytest.raises(KeyboardInterrupt):
+        _seed()
+    assert not Organisation.objects.filter(name=PLATFORM).exists()
+    assert not VendorProfile.objects.exists()
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("number", ["-1", "1001"])
+def test_a_scale_out_of_range_is_refused(number):
+    with pytest.raises(CommandError, match="0 到 1000") as caught:
+        call_command("seed_demo", "--scale", number)
+    assert caught.value.returncode == 2
+    assert not Organisation.objects.exists()
