@@ -17,6 +17,7 @@ from accounts import selectors as account_selectors
 from accounts.enums import Role
 from accounts.permissions import has_role, may_operate, may_read_audit, organisation_of
 from core import audit, outbox
+from core.clock import today
 from core.enums import DeliveryState, RegionLevel
 from core.errors import NotPermitted
 from core.models import AuditEntry, Category, OutboxDelivery
@@ -161,7 +162,10 @@ def _demand_panel(user: Any) -> dict[str, Any]:
     )
     return {
         "template": "desk/demands.html",
-        "figures": [figure(state.label, counts[state], "scenarios:own", f"?state={state}") for state in shown],
+        "figures": [
+            figure(_("全部"), sum(counts.values()), "scenarios:own"),
+            *(figure(state.label, counts[state], "scenarios:own", f"?state={state}") for state in shown),
+        ],
         "rows": to_do[:DESK_ROWS],
     }
 
@@ -179,7 +183,7 @@ def _review_panel(user: Any) -> dict[str, Any]:
     figures.append(figure(_("待核验能力"), capabilities, "vendors:verification_queue"))
     figures.append(figure(_("待核验机构"), organisations, "accounts:verification_queue"))
     queue = first if has_role(user, Role.FIRST_REVIEWER) else provincial
-    return {"template": "desk/reviews.html", "figures": figures, "rows": queue[:DESK_ROWS]}
+    return {"template": "desk/reviews.html", "figures": figures, "rows": queue[:DESK_ROWS], "today": today()}
 
 
 def _list_panel(user: Any) -> dict[str, Any]:
