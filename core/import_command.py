@@ -180,11 +180,12 @@ class _Bar:
         )
 
     def __enter__(self) -> Callable[[int, int], None] | None:
-        if self._progress is None:
+        bar = self._progress
+        if bar is None:
             return None
-        self._progress.start()
-        task = self._progress.add_task(_("读取各行"), total=None)
-        return lambda done, total: self._progress.update(task, completed=done, total=total)
+        bar.start()
+        task = bar.add_task(_("读取各行"), total=None)
+        return lambda done, total: bar.update(task, completed=done, total=total)
 
     def __exit__(self, *_exception: object) -> None:
         if self._progress is not None:

@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -117,14 +118,14 @@ def map_headings(table: Table, fields: FieldTable, overrides: Mapping[str, str] 
                 % {"heading": heading, "all": "、".join(table.headings[:40])}
             )
             continue
-        name = (fields.find(target) or target) if target else IGNORED
-        if name != IGNORED and name not in fields.fields:
+        field_name = (fields.find(target) or target) if target else IGNORED
+        if field_name != IGNORED and field_name not in fields.fields:
             problems.append(
                 _("没有“%(field)s”这个栏目，可选：%(all)s。")
                 % {"field": target, "all": "、".join(item.label for item in fields.fields.values())}
             )
             continue
-        chosen[key] = name
+        chosen[key] = field_name
     if problems:
         raise InvalidInput({"mapping": problems})
     result = HeadingMap({}, {}, [], [])
@@ -235,7 +236,7 @@ def as_text(value: object) -> str:
     """A cell's value as the text that a reader of the sheet sees."""
     if value is None:
         return ""
-    if hasattr(value, "hour"):
+    if isinstance(value, datetime):
         local = value.astimezone(BEIJING) if value.tzinfo else value
         return f"{local:%Y-%m-%d}" if (local.hour, local.minute) == (0, 0) else f"{local:%Y-%m-%d %H:%M}"
     return str(value).strip()
@@ -522,7 +523,9 @@ def carry_out(
     with transaction.atomic():
         type(organisation).objects.select_for_update().get(pk=organisation.pk)
         refuse_second_import(outcome.kind, organisation.pk, content)
-        batch = save_batch(outcome, state=ImportState.DONE, content=content, organisation_id=organisation.pk, user=user)
+        batch = save_batch(
+            outcome, state=ImportState("done"), content=content, organisation_id=organisation.pk, user=user
+        )
         outcome.created = batch.created_count = write(batch)
         batch.save(update_fields=["created_count"])
         audit.record(
@@ -558,7 +561,7 @@ def keep_checked(
     """Keep a checked file with its report until it is confirmed or dropped (one's own page, state CHECKED)."""
     with transaction.atomic():
         batch = save_batch(
-            outcome, state=ImportState.CHECKED, content=content, organisation_id=organisation_id, user=user
+            outcome, state=ImportState("checked"), content=content, organisation_id=organisation_id, user=user
         )
         batch.mapping = {"columns": dict(mapping or {}), "defaults": dict(defaults or {})}
         batch.save(update_fields=["mapping"])
@@ -569,7 +572,7 @@ def keep_checked(
 def checked_batch(kind: str, public_id: Any, user: Any) -> tuple[ImportBatch, bytes]:
     """A file of one's own that was checked and waits for confirmation, and its bytes; else ObjectNotFound."""
     batch = ImportBatch.objects.filter(
-        public_id=public_id, kind=kind, state=ImportState.CHECKED, created_by=user
+        public_id=public_id, kind=kind, state=ImportState("checked"), created_by=user
     ).first()
     if batch is None:
         raise ObjectNotFound()

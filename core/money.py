@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from core.enums import AmountUnit
 from core.errors import DomainError
 
-FEN_PER = {AmountUnit.YUAN: 100, AmountUnit.WAN: 1_000_000}
+YUAN, WAN = AmountUnit("yuan"), AmountUnit("wan")
+FEN_PER = {YUAN: 100, WAN: 1_000_000}
 #: Ten trillion yuan: more than any budget, less than a 64-bit integer of fen.
 LARGEST_FEN = 10**15
 LONGEST_TEXT = 500
@@ -107,7 +108,7 @@ def _refuse(reason: str, text: str) -> UnreadableAmount:
 def _default_unit(unit: str | None) -> tuple[AmountUnit, int, bool]:
     """The unit to show, fen per written unit, and whether it was given at all."""
     if unit in (None, ""):
-        return AmountUnit.YUAN, 100, False
+        return YUAN, 100, False
     if unit in AmountUnit.values:
         return AmountUnit(unit), FEN_PER[AmountUnit(unit)], True
     cleaned = unicodedata.normalize("NFKC", str(unit)).removeprefix("人民币").strip()
@@ -117,7 +118,7 @@ def _default_unit(unit: str | None) -> tuple[AmountUnit, int, bool]:
 
 
 def _shown_unit(fen_per_unit: int) -> AmountUnit:
-    return AmountUnit.WAN if fen_per_unit >= FEN_PER[AmountUnit.WAN] else AmountUnit.YUAN
+    return WAN if fen_per_unit >= FEN_PER[WAN] else YUAN
 
 
 def _chinese_number(written: str) -> int:
@@ -256,7 +257,7 @@ def parse_amount(text: str | int | float | Decimal | None, default_unit: str | N
     )
 
 
-def format_fen(fen: int | None, unit: str = AmountUnit.WAN) -> str:
+def format_fen(fen: int | None, unit: str = WAN) -> str:
     """The amount as text in 万元 or 元, exact, without needless zeros: 120000000 → "120万元". None gives ""."""
     if fen is None:
         return ""
@@ -269,7 +270,7 @@ def format_fen(fen: int | None, unit: str = AmountUnit.WAN) -> str:
     return f"{text}{unit.label}"
 
 
-def format_range(minimum_fen: int | None, maximum_fen: int | None, unit: str = AmountUnit.WAN) -> str:
+def format_range(minimum_fen: int | None, maximum_fen: int | None, unit: str = WAN) -> str:
     """Both bounds as text: "10万元至50万元", "不超过50万元", "50万元以上", "120万元"; "" if neither is known."""
     if minimum_fen is not None and maximum_fen is not None:
         if minimum_fen == maximum_fen:

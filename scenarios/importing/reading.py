@@ -36,7 +36,7 @@ from core.models import Region
 from core.moments import Moment, UnreadableMoment, parse_moment
 from core.money import UnreadableAmount, parse_amount
 from core.personal_information import PersonalNumber, scan
-from core.spreadsheets import Row, Table, read_table
+from core.spreadsheets import Row, Table, clean_heading, read_table
 from core.unified_code import normalise, problem_with
 from scenarios.enums import DataClass, FundingNature, ScenarioType
 from scenarios.importing.headings import (
@@ -522,10 +522,11 @@ def read_scenarios(
     fills a field the rows leave empty, e.g. {"场景类型": "技术攻关"}. Raises UnreadableFile or InvalidInput when the
     file as a whole cannot be taken; everything else stands in the plan, row by row.
     """
+    named = {clean_heading(heading) for heading in mapping or {}}
     table = read_table(
         content,
         file_name,
-        is_known=lambda heading: SCENARIO_FIELDS.is_known(heading) or heading in (mapping or {}),
+        is_known=lambda heading: SCENARIO_FIELDS.is_known(heading) or heading in named,
         groups=SCENARIO_FIELDS.groups,
     )
     headings = map_headings(table, SCENARIO_FIELDS, mapping)

@@ -25,7 +25,7 @@ from core.importing import (
 )
 from core.models import Region
 from core.money import UnreadableAmount, parse_amount
-from core.spreadsheets import Row, Table, read_table
+from core.spreadsheets import Row, Table, clean_heading, read_table
 from core.unified_code import normalise, problem_with
 from vendors.importing.headings import CAPABILITY_FIELDS
 from vendors.models import Capability
@@ -187,10 +187,11 @@ def read_capabilities(
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportPlan:
     """Read a file into a plan for `organisation`; arguments and errors as `scenarios.importing.read_scenarios`."""
+    named = {clean_heading(heading) for heading in mapping or {}}
     table = read_table(
         content,
         file_name,
-        is_known=lambda heading: CAPABILITY_FIELDS.is_known(heading) or heading in (mapping or {}),
+        is_known=lambda heading: CAPABILITY_FIELDS.is_known(heading) or heading in named,
         groups=CAPABILITY_FIELDS.groups,
     )
     headings = map_headings(table, CAPABILITY_FIELDS, mapping)
