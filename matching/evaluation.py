@@ -23,8 +23,8 @@ from matching.matcher import match
 from matching.scoring import Facts, Profile, Subject
 from search.analysis import count_ids
 from search.contract import Engine, Filter, Put, Schema
+from search.engines.bulk import write_batches
 from search.engines.embedded import EmbeddedEngine
-from search.indexing import write_batches
 from search.match_text import LONGEST_TEXT, MATCH_FIELDS, MatchText
 from search.statistics import SAMPLE_SIZE, StatisticsBuilder, TermStatistics
 

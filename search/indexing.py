@@ -9,30 +9,35 @@ registered is read by the load; one committed after it is written to both: nothi
 
 import logging
 import math
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from itertools import islice
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from core.clock import now
 from search.analysis import count_ids
-from search.contract import Delete, Engine, EngineUnavailable, IndexDamaged, IndexMissing, Operation, Put, Schema
+from search.contract import Delete, Engine, EngineUnavailable, IndexDamaged, IndexMissing, Operation, Put
 from search.documents import INDEXES
 from search.documents.base import Index
 from search.engines import get_engine
+from search.engines.bulk import write_batches
 from search.enums import BuildState
 from search.models import CollectionStatistics, IndexBuild
 from search.statistics import SAMPLE_SIZE, StatisticsBuilder, TermStatistics
 
 logger = logging.getLogger(__name__)
 
-BATCH = 1000
+#: Rows read at once, and documents written in one commit of a rebuild (small commits cost an engine most).
+BATCH = 500
+COMMITTED = 2_000
 #: A build that has not moved for this long was killed with its process.
 ABANDONED_AFTER = timedelta(minutes=5)
 #: Readers of another process may still hold the generation they opened a moment ago.
@@ -41,6 +46,8 @@ KEEP_RETIRED = timedelta(seconds=60)
 GONE = 2**40
 #: A matching index up to this size is rebuilt at once when its statistics no longer fit; a larger one by the scheduler.
 REBUILT_AT_ONCE = 500
+#: Above this the scheduler has a child process rebuild.
+REBUILT_IN_PROCESS = 5_000
 DRIFT = 0.2
 
 Progress = Callable[[int, int], None]
@@ -200,17 +207,18 @@ def _register(index: Index, engine: Engine, reason: str) -> IndexBuild | None:
 def _statistics_for(index: Index, build: IndexBuild) -> TermStatistics:
     if index.text_of is None:
         return TermStatistics()
-    queryset = index.get_queryset()
-    total = queryset.count()
-    step = max(1, math.ceil(total / SAMPLE_SIZE))
+    keys = list(index.get_queryset().order_by("pk").values_list("pk", flat=True))
+    step = max(1, math.ceil(len(keys) / SAMPLE_SIZE))
+    sample = keys[::step]
     builder = StatisticsBuilder()
-    for row in islice(queryset.order_by("pk").iterator(chunk_size=BATCH), 0, None, step):
-        text = index.text_of(row)
-        builder.add(count_ids(text.title_counts), count_ids(text.text_counts))
+    for start in range(0, len(sample), BATCH):
+        for row in index.all_rows().filter(pk__in=sample[start : start + BATCH]).order_by("pk"):
+            text = index.text_of(row)
+            builder.add(count_ids(text.title_counts), count_ids(text.text_counts))
     statistics = builder.finish()
     build.statistics = CollectionStatistics.objects.create(
         index=index.name,
-        documents=statistics.documents * step if step > 1 else statistics.documents,
+        documents=len(keys),
         mean_title_length=statistics.mean_title_length,
         mean_text_length=statistics.mean_text_length,
         frequencies=statistics.frequencies_to_bytes(),
@@ -219,35 +227,20 @@ def _statistics_for(index: Index, build: IndexBuild) -> TermStatistics:
     return statistics
 
 
-def write_batches(
-    engine: Engine, schema: Schema, generation: str, batches: Iterable[Sequence[Operation]]
-) -> Iterator[int]:
-    """Write one batch while the next is being prepared (engines release the interpreter); yields counts written."""
-    written = 0
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="index-writer") as pool:
-        pending: Future[None] | None = None
-        for batch in batches:
-            if pending is not None:
-                pending.result()
-                yield written
-            pending = pool.submit(engine.write, schema, generation, batch)
-            written += len(batch)
-        if pending is not None:
-            pending.result()
-            yield written
-
-
 def _load(index: Index, engine: Engine, build: IndexBuild, statistics: TermStatistics, progress: Progress) -> int:
     queryset = index.get_queryset().order_by("pk")
     total = queryset.count()
 
     def batches() -> Iterator[list[Operation]]:
-        rows = queryset.iterator(chunk_size=BATCH)
-        while batch := list(islice(rows, BATCH)):
-            documents = [(row, index.prepare(row, statistics)) for row in batch]
-            yield [
-                Put(str(row.pk), row.document_version, document) for row, document in documents if document is not None
-            ]
+        batch: list[Operation] = []
+        for row in queryset.iterator(chunk_size=BATCH):
+            document = index.prepare(row, statistics)
+            if document is not None:
+                batch.append(Put(str(row.pk), row.document_version, document))
+            if len(batch) == COMMITTED:
+                yield batch
+                batch = []
+        yield batch
 
     loaded = 0
     for loaded in write_batches(engine, index.schema, build.generation, batches()):
@@ -306,10 +299,26 @@ def heal(engine: Engine | None = None) -> list[str]:
     rebuilt = []
     for index in INDEXES.values():
         reason = _ailment(index, engine)
-        if reason and rebuild(index.name, engine=engine, reason=reason) is not None:
+        if not reason:
+            continue
+        if index.get_queryset().count() > REBUILT_IN_PROCESS:
+            done = _rebuild_in_a_child(index.name)
+        else:
+            done = rebuild(index.name, engine=engine, reason=reason) is not None
+        if done:
             rebuilt.append(index.name)
     drop_unused(engine)
     return rebuilt
+
+
+def _rebuild_in_a_child(index_name: str) -> bool:
+    """A large rebuild takes memory that the runner would never give back; a child's ends with it."""
+    command = [sys.executable, "-m", "django", "reindex", "--index", index_name]
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE}
+    done = subprocess.run(command, env=environment, cwd=settings.PROJECT_ROOT, check=False, capture_output=True)  # noqa: S603
+    if done.returncode != 0:
+        logger.error("rebuild of %s ended with %s: %s", index_name, done.returncode, done.stderr.decode()[-500:])
+    return done.returncode == 0
 
 
 def _ailment(index: Index, engine: Engine) -> str:

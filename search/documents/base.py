@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
-import rjieba
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext_lazy as _
-from pypinyin import Style, lazy_pinyin
 
 from core.clock import BEIJING
 from core.models import Category, Region
@@ -108,15 +109,18 @@ def joined_tokens(parts: Sequence[str | None]) -> str:
     return " ".join(token for part in parts if part for token in tokens(part))
 
 
+@lru_cache(maxsize=1)
+def _words() -> ModuleType:
+    """`search.words`, whose dictionaries only an indexing process should carry."""
+    return import_module("search.words")
+
+
 def suggestions(title: str) -> list[str]:
     """What may be typed to find this title: its beginning at each word, its pinyin, its initials."""
     shown = " ".join(title.split())[:60]
     plain = normalise(shown)
-    places = sorted({start for _word, start, _stop in rjieba.tokenize(plain, "search") if plain[start].strip()})
-    starts = ["".join(plain[place:].split()) for place in places[:SUGGESTED_STARTS]]
-    syllables = lazy_pinyin(shown, errors="default")
-    initials = lazy_pinyin(shown, style=Style.FIRST_LETTER, errors="default")
-    typed = [*starts, normalise("".join("".join(syllables).split())), normalise("".join("".join(initials).split()))]
+    starts = ["".join(plain[place:].split()) for place in _words().word_starts(plain)[:SUGGESTED_STARTS]]
+    typed = [*starts, _words().pinyin(shown), _words().initials(shown)]
     return [f"{start[:80]}{SUGGESTION_MARK}{shown}" for start in dict.fromkeys(typed) if start]
 
 
