@@ -9,7 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from core import audit
-from core.clock import BEIJING
+from core.clock import BEIJING, now
 from core.enums import ImportState
 from core.errors import DomainError, InvalidInput, ObjectNotFound
 from core.models import Category, ImportBatch, Industry, Region, TechnologyTag
@@ -608,3 +608,15 @@ def entries_from(notes: Iterable[CellNote], severity: str, fields: Mapping[str, 
         ReportEntry(note.line, note.column, note.heading, fields.get(note.heading, ""), severity, note.message)
         for note in notes
     ]
+
+
+#: A checked file that nobody confirmed is forgotten after a day (个人信息保护法 art. 19: no longer than needed).
+CHECKED_FILE_LIFE = timedelta(days=1)
+
+
+def stale_checked_drop() -> int:
+    """Forget checked files that were not confirmed within a day; called by the clock. Returns how many."""
+    stale = list(ImportBatch.objects.filter(state=ImportState("checked"), created_at__lt=now() - CHECKED_FILE_LIFE))
+    for batch in stale:
+        drop_checked(batch)
+    return len(stale)

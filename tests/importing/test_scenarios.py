@@ -1,15 +1,17 @@
 """Demands from sheets: drafts, links, warnings; all or nothing; the same file once."""
 
 import io
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import openpyxl
 import pytest
+from django.core.files.storage import default_storage
 
 from accounts.enums import Role
+from core.clock import frozen
 from core.enums import ImportState
 from core.errors import InvalidInput, NotPermitted, ObjectNotFound
-from core.importing import AlreadyImported
+from core.importing import AlreadyImported, stale_checked_drop
 from core.models import AuditEntry, ImportBatch, OutboxEvent, TechnologyTag
 from core.spreadsheets import UnreadableFile
 from scenarios.importing import (
@@ -428,3 +430,15 @@ def test_the_page_checks_first_and_imports_on_confirmation(clerk, organisation):
         import_checked_scenarios(batch_public_id=batch.public_id, acting_user=clerk, partial=True)
     assert Scenario.objects.get().owner_text == "甲水务中心"
     assert date(2026, 11, 24) == Scenario.objects.get().created_at.date()
+
+
+def test_a_checked_file_nobody_confirms_is_forgotten_after_a_day(clerk, organisation, clock):
+    outcome = prepare_import(
+        acting_user=clerk, organisation=organisation, content=sheet(HEADINGS, ROW), file_name="需求.xlsx"
+    )
+    with frozen(clock + timedelta(hours=23)):
+        assert stale_checked_drop() == 0
+    with frozen(clock + timedelta(hours=25)):
+        assert stale_checked_drop() == 1
+    assert not ImportBatch.objects.exists()
+    assert not default_storage.exists(f"imports/{outcome.batch.public_id}")

@@ -1,0 +1,6 @@
+"""What the clock does for every app."""
+
+from core.importing import stale_checked_drop
+from core.schedule import every
+
+every(seconds=3600, name="core.drop_stale_uploads")(stale_checked_drop)
