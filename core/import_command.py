@@ -164,18 +164,20 @@ class ImportCommand(BaseCommand):
 
 
 class _Bar:
-    """A progress bar on stderr, or nothing when the output is for a machine."""
+    """A progress bar on the terminal, gone when done; nothing when the output is for a machine or a file."""
 
     def __init__(self, *, shown: bool) -> None:
+        console = Console(stderr=True)
         self._progress = (
             Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
-                console=Console(stderr=True),
+                console=console,
+                transient=True,
             )
-            if shown
+            if shown and console.is_terminal
             else None
         )
 
