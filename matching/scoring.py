@@ -151,6 +151,9 @@ class Reason:
     share: float
     values: Mapping[str, Any] = field(default_factory=dict)
 
+    def to_dict(self) -> dict[str, Any]:
+        return {"code": self.code, "share": self.share, "values": dict(self.values)}
+
 
 @dataclass(frozen=True)
 class Gap:
@@ -158,6 +161,9 @@ class Gap:
 
     code: str
     values: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"code": self.code, "values": dict(self.values)}
 
 
 @dataclass(frozen=True)
@@ -238,7 +244,10 @@ def weigh(
     *,
     explained: int = 50,
 ) -> Ranking:
-    """Order the candidates. The first `explained` carry reasons and gaps; the order does not depend on that number."""
+    """Order the candidates. The best of each of the first `explained` organisations carries reasons and gaps.
+
+    The order does not depend on that number.
+    """
     allowed: list[Candidate] = []
     excluded: list[Excluded] = []
     for candidate in candidates:
@@ -257,10 +266,14 @@ def weigh(
         evidence.append(Evidence(candidate.identity, bm25, cosine, others, candidate.vector))
     by_identity = {candidate.identity: candidate for candidate in allowed}
     ranked = []
-    for place, entry in enumerate(combine(evidence, profile, is_short=_is_short(subject, profile))):
-        if place < explained:
-            reasons, gaps = _explain(subject, by_identity[entry.identity], texts, entry, profile)
+    placed: set[str] = set()
+    for entry in combine(evidence, profile, is_short=_is_short(subject, profile)):
+        candidate = by_identity[entry.identity]
+        place = candidate.facts.organisation or entry.identity
+        if len(placed) < explained and place not in placed:
+            reasons, gaps = _explain(subject, candidate, texts, entry, profile)
             entry = replace(entry, reasons=reasons, gaps=gaps)
+        placed.add(place)
         ranked.append(entry)
     return Ranking(tuple(ranked), tuple(excluded), max(entry.cosine for entry in evidence), tuple(evidence))
 

@@ -221,7 +221,7 @@ def _run(run: MatchRun, index_name: str, subject: Subject) -> MatchRun:
     profile = profile_of(row)
     kept_rows = KEPT[Direction(run.direction)]
     started = time.perf_counter()
-    outcome = _match(schema, subject, profile, explained=kept_rows * 2)
+    outcome = _match(schema, subject, profile, explained=kept_rows)
     run.milliseconds = round((time.perf_counter() - started) * 1000)
     kept, others = collapse(outcome)
     ranking, statistics = outcome.ranking, outcome.statistics
@@ -263,8 +263,8 @@ def _save_candidates(
             level=entry.level,
             cosine=round(entry.cosine, 4),
             factors={factor: round(value, 4) for factor, value in entry.factors.items()},
-            reasons=[asdict(reason) for reason in entry.reasons],
-            gaps=[asdict(gap) for gap in entry.gaps],
+            reasons=[reason.to_dict() for reason in entry.reasons],
+            gaps=[gap.to_dict() for gap in entry.gaps],
             others=[int(other) for other in others.get(entry.identity, ())],
             **{name: int(entry.identity)},
         )
@@ -288,8 +288,8 @@ def weighed_to_dict(weighed: Weighed) -> dict[str, Any]:
         "level": weighed.level,
         "cosine": round(weighed.cosine, 4),
         "factors": {name: round(value, 4) for name, value in weighed.factors.items()},
-        "reasons": [asdict(reason) for reason in weighed.reasons],
-        "gaps": [asdict(gap) for gap in weighed.gaps],
+        "reasons": [reason.to_dict() for reason in weighed.reasons],
+        "gaps": [gap.to_dict() for gap in weighed.gaps],
     }
 
 
