@@ -44,6 +44,8 @@ TITLE_WEIGHT = 6.0
 #: More terms than this are not all demanded: such a query was pasted, not typed.
 STRICT_TERMS = 16
 SUGGESTIONS = 8
+#: Blanks, control characters, halves of characters: nothing anybody searches for, and no database stores them.
+_NOISE = re.compile(r"[\s\x00-\x1f\x7f\ufeff\ud800-\udfff]+")
 
 #: Sorts by name: the field and direction, or None for the best match.
 SORTS: dict[str, Sort | None] = {
@@ -277,7 +279,7 @@ def _checked(
     if kind not in KINDS:
         raise _unknown_kind(kind)
     known = KINDS[kind]
-    text = re.sub(r"[\s\x00-\x1f\x7f\ufeff]+", " ", str(text or "")).strip()
+    text = _NOISE.sub(" ", str(text or "")).strip()
     if len(text) > LONGEST_QUERY:
         problems["q"] = [
             _("检索词最多 {limit} 个字，现在是 {length} 个字。请只保留关键词；整段文字请使用“匹配”功能。").format(
@@ -290,7 +292,7 @@ def _checked(
             problems[str(name)[:40]] = [_("没有这个筛选条件，请从页面左侧重新选择。")]
             continue
         wanted = tuple(dict.fromkeys(str(value) for value in values if str(value)))
-        if len(wanted) > 100 or any(len(value) > 40 or "\x00" in value for value in wanted):
+        if len(wanted) > 100 or any(len(value) > 40 or _NOISE.search(value) for value in wanted):
             problems[name] = [_("筛选值无效，请从页面左侧重新选择。")]
         elif wanted:
             chosen[name] = wanted
@@ -502,7 +504,7 @@ def suggest(*, kind: str, text: str, viewer: Any, limit: int = SUGGESTIONS) -> l
     """Titles the viewer may read that begin, at a word, with what is typed: characters, pinyin or initials."""
     if kind not in KINDS:
         raise _unknown_kind(kind)
-    typed = "".join(normalise(str(text or "")).split())[:40].replace(SUGGESTION_MARK, "")
+    typed = "".join(_NOISE.sub("", normalise(str(text or ""))).split())[:40]
     if not typed:
         return []
     known = KINDS[kind]

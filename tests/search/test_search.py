@@ -161,7 +161,7 @@ def test_suggestions_by_words_pinyin_and_initials(demands, typed):
 
 def test_suggestions_need_something_typed():
     assert suggest(kind="scenario", text="  ", viewer=NOBODY) == []
-    assert suggest(kind="scenario", text="\x1f", viewer=NOBODY) == []
+    assert suggest(kind="scenario", text="\x1f\ud83d", viewer=NOBODY) == []
 
 
 @pytest.mark.parametrize(
@@ -180,6 +180,7 @@ def test_suggestions_need_something_typed():
         ({"filters": {"owner": ["1"]}}, "owner"),
         ({"filters": {"city": ["x" * 50]}}, "city"),
         ({"filters": {"city": ["\x00"]}}, "city"),
+        ({"filters": {"city": ["\ud83d"]}}, "city"),
     ],
 )
 def test_bad_requests_name_the_field(arguments, field):
