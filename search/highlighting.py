@@ -34,7 +34,7 @@ def _marks(text: str, phrases: Sequence[str]) -> list[bool]:
     """For every character of the text: is it part of something searched for?"""
     plain = "".join(_one_to_one(character) for character in text)
     marks = [False] * len(text)
-    parts = set()
+    parts: set[str] = set()
     for phrase in phrases:
         if is_han(phrase) and len(phrase) > 2:
             parts.update(phrase[position : position + 2] for position in range(len(phrase) - 1))

@@ -300,7 +300,7 @@ def _checked(
     if sort not in known.sorts:
         problems["sort"] = [_("没有这种排序方式。")]
     number, size = _whole_number(page), _whole_number(page_size)
-    if number is None or number < 1:
+    if number < 1:
         problems["page"] = [_("页码应为从 1 开始的整数。")]
     if size not in PAGE_SIZES:
         problems["page_size"] = [_("每页条数只能是 {sizes}。").format(sizes="、".join(map(str, PAGE_SIZES)))]
@@ -315,10 +315,10 @@ def _unknown_kind(kind: Any) -> InvalidInput:
     return InvalidInput({"kind": [_("没有“{kind}”这种检索对象，可选需求、能力、清单。").format(kind=str(kind)[:20])]})
 
 
-def _whole_number(value: int | str) -> int | None:
-    """None for anything but a plain whole number of reasonable length."""
+def _whole_number(value: int | str) -> int:
+    """0, which no request may ask for, for anything but a plain whole number of reasonable length."""
     text = str(value)
-    return int(text) if re.fullmatch(r"[0-9]{1,6}", text) else None
+    return int(text) if re.fullmatch(r"[0-9]{1,6}", text) else 0
 
 
 # --- from the engine ---------------------------------------------------------------------------------------------

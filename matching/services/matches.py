@@ -318,6 +318,8 @@ def _identity(candidate: MatchCandidate) -> str:
 def _differences(run: MatchRun, profile: Profile, frozen: Sequence[str]) -> list[Difference]:
     found: list[Difference] = []
     subject_row = _scenario(run.scenario_id) if run.scenario_id else _capability(run.capability_id)
+    if subject_row is None:
+        raise ObjectNotFound()
     if subject_row.content_version != run.subject_version:
         found.append(
             Difference(
