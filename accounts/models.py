@@ -70,7 +70,7 @@ class User(AbstractUser):
         Organisation, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("当前机构")
     )
 
-    class Meta(AbstractUser.Meta):
+    class Meta(AbstractUser.Meta):  # type: ignore[name-defined]  # the stubs do not know it
         verbose_name = _("用户")
         verbose_name_plural = _("用户")
 
@@ -82,7 +82,7 @@ class User(AbstractUser):
         return RoleGrant.objects.filter(
             role=Role.SYSTEM_ADMINISTRATOR,
             membership__user=self,
-            membership__organisation_id=self.current_organisation_id,
+            membership__organisation=self.current_organisation,
             membership__ended_at__isnull=True,
         ).exists()
 

@@ -135,7 +135,7 @@ def organisation_update(*, organisation_id: int, values: dict[str, Any], acting_
         raise ObjectNotFound()
     cleaned = _cleaned_organisation(values, organisation)
     if organisation.is_verified:
-        fixed = {
+        fixed: dict[str, list[str]] = {
             name: [_("机构已通过核验，此项不能自行修改。如有变更，请联系核验单位。")]
             for name in ("name", "unified_code", "kind", "region")
             if name in cleaned and cleaned[name] != getattr(organisation, name)
@@ -154,7 +154,9 @@ def organisation_update(*, organisation_id: int, values: dict[str, Any], acting_
 @transaction.atomic
 def organisation_transition(*, organisation_id: int, action: str, acting_user: User, comment: str = "") -> Organisation:
     """Take one step of the verification machine; who asked is told by the event."""
-    organisation = Organisation.objects.select_for_update(of=("self",)).select_related("region").filter(pk=organisation_id).first()
+    organisation = (
+        Organisation.objects.select_for_update(of=("self",)).select_related("region").filter(pk=organisation_id).first()
+    )
     if organisation is None:
         raise ObjectNotFound()
     if action == "verify":
@@ -222,7 +224,12 @@ def member_add(*, organisation_id: int, username_or_email: str, acting_user: Use
 @transaction.atomic
 def member_end(*, membership_id: int, acting_user: User) -> Membership:
     """End a membership: access is gone with the person's next click. The last manager cannot leave unnoticed."""
-    membership = Membership.objects.select_for_update(of=("self",)).select_related("organisation").filter(pk=membership_id).first()
+    membership = (
+        Membership.objects.select_for_update(of=("self",))
+        .select_related("organisation")
+        .filter(pk=membership_id)
+        .first()
+    )
     if membership is None or membership.ended_at is not None:
         raise ObjectNotFound()
     organisation = membership.organisation

@@ -58,9 +58,10 @@ def checked_content_type(file: UploadedFile) -> str:
         raise _refuse(
             _("不接受“%s”这类文件。可以上传 PDF、Word（docx）、Excel（xlsx）、PNG 或 JPG。") % (ending or name)
         )
-    if file.size == 0:
+    size = file.size or 0
+    if size == 0:
         raise _refuse(_("文件是空的，请检查后重新选择。"))
-    if file.size > LARGEST_BYTES:
+    if size > LARGEST_BYTES:
         raise _refuse(_("文件超过 20 MB，请压缩或拆分后上传。"))
     content_type, signatures = ALLOWED_TYPES[ending]
     head = file.read(4096)
@@ -112,9 +113,9 @@ def attach(
         subject_type=subject._meta.label_lower,
         subject_id=str(subject.pk),
         purpose=purpose,
-        original_name=PurePosixPath(file.name).name[-LONGEST_NAME:],
+        original_name=PurePosixPath(file.name or "").name[-LONGEST_NAME:],
         content_type=content_type,
-        size=file.size,
+        size=file.size or 0,
         sha256=digest.hexdigest(),
         publicity=publicity,
         scan_state=ScanState.CLEAN,

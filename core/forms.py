@@ -140,7 +140,7 @@ def industry_choices(empty: str = "") -> list[Any]:
             groups[row.pk] = [(row.pk, f"{row.code} {row.label}")]
             choices.append((row.label, groups[row.pk]))
     for row in Industry.objects.filter(parent__isnull=False).order_by("code"):
-        groups[row.parent_id].append((row.pk, f"{row.code} {row.label}"))
+        groups[row.parent_id or 0].append((row.pk, f"{row.code} {row.label}"))
     return choices
 
 
@@ -156,4 +156,4 @@ def offer_classification(form: forms.BaseForm) -> None:
     """Give the form's region, category and industry fields their grouped choices."""
     for name, (choices, empty) in CLASSIFICATION.items():
         if name in form.fields:
-            form.fields[name].choices = choices(empty)
+            setattr(form.fields[name], "choices", choices(str(empty)))  # noqa: B010 - only choice fields are named

@@ -69,7 +69,7 @@ class ImportPages:
         file = request.FILES.get("file")
         if file is None:
             raise InvalidInput({"file": [_("请选择要导入的文件。")]})
-        if file.size > MAXIMUM_FILE_BYTES:
+        if (file.size or 0) > MAXIMUM_FILE_BYTES:
             raise InvalidInput({"file": [_("文件超过 20 MB，请拆分后分次导入。")]})
         return file.read(), file.name or ""
 
@@ -96,6 +96,7 @@ class ImportPages:
                 mapping=mapping,
                 defaults=None,
             )
+        assert outcome.batch is not None  # kept as CHECKED just above
         return outcome.batch
 
     def check_page(self, request: HttpRequest, organisation: Any, public_id: Any) -> HttpResponse:
@@ -165,6 +166,7 @@ class ImportPages:
             batch_public_id=batch.public_id, acting_user=request.user, partial="partial" in request.POST
         )
         messages.success(request, _("已导入 %d 条，均为草稿，请补充后提交。") % outcome.created)
+        assert outcome.batch is not None  # a confirmed import has its batch
         return redirect(self.report, outcome.batch.public_id)
 
     def report_page(self, request: HttpRequest, organisation: Any, public_id: Any) -> HttpResponse:

@@ -331,7 +331,7 @@ class TableReader:
             scheme = urlsplit(text).scheme
         except ValueError:
             scheme = ""
-        if text and (len(text) > self.limits["source_url"] or scheme not in ("http", "https")):
+        if text and (len(text) > (self.limits["source_url"] or 0) or scheme not in ("http", "https")):
             self.note(plan, "source_url", WARNING, _("网址应以 http:// 或 https:// 开头且不超过500字，未采用。"))
             return ""
         return text
@@ -521,7 +521,7 @@ def carry_out(
     same file wait for each other, and the second gets AlreadyImported.
     """
     with transaction.atomic():
-        type(organisation).objects.select_for_update().get(pk=organisation.pk)
+        type(organisation)._default_manager.select_for_update().get(pk=organisation.pk)
         refuse_second_import(outcome.kind, organisation.pk, content)
         batch = save_batch(
             outcome, state=ImportState("done"), content=content, organisation_id=organisation.pk, user=user

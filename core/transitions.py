@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import models, transaction
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from core.errors import GuardFailed, IllegalTransition, NotPermitted, Reason
@@ -27,7 +28,7 @@ class Transition:
     sources: frozenset[str]
     target: str
     permitted: Predicate
-    label: str
+    label: str | Promise
     guards: tuple[Guard, ...] = field(default=())
 
     def __init__(
@@ -36,7 +37,7 @@ class Transition:
         target: str,
         *,
         permitted: Predicate,
-        label: str,
+        label: str | Promise,
         guards: Sequence[Guard] = (),
     ) -> None:
         object.__setattr__(self, "sources", frozenset(str(source) for source in sources))
@@ -50,7 +51,7 @@ Machine = Mapping[str, Transition]
 
 
 def transition(
-    obj: models.Model,
+    obj: Any,
     action: str,
     machine: Machine,
     *,
@@ -83,7 +84,7 @@ def transition(
     return source
 
 
-def available_actions(obj: models.Model, machine: Machine, *, by: Any) -> list[str]:
+def available_actions(obj: Any, machine: Machine, *, by: Any) -> list[str]:
     """Actions the person may take in the present state; conditions are told when an action is tried."""
     return [action for action, step in machine.items() if obj.state in step.sources and step.permitted(by, obj)]
 

@@ -101,7 +101,7 @@ def _wanting_mail(message: Message, user_ids: Sequence[int]) -> set[int]:
 
 def _site_address() -> str:
     """Where people reach the site (setting SITE_ADDRESS), for links in mails."""
-    return getattr(settings, "SITE_ADDRESS", "http://127.0.0.1:8000").rstrip("/")
+    return settings.SITE_ADDRESS.rstrip("/")
 
 
 def _absolute(path: str) -> str:

@@ -67,7 +67,7 @@ SHORTEST_DESCRIPTION = 20
 
 
 def _label(field: str) -> str:
-    return str(Scenario._meta.get_field(field).verbose_name)
+    return str(getattr(Scenario._meta.get_field(field), "verbose_name", field))
 
 
 def _missing(scenario: Scenario, fields: Iterable[str]) -> list[Reason]:

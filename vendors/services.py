@@ -71,7 +71,7 @@ def _apply(row: models.Model, values: Mapping[str, Any], allowed: frozenset[str]
         if longest and isinstance(values[name], str) and len(values[name]) > longest:
             problems[name] = [
                 _("“%(label)s”最多 %(longest)d 个字，现有 %(length)d 个字。")
-                % {"label": field.verbose_name, "longest": longest, "length": len(values[name])}
+                % {"label": getattr(field, "verbose_name", name), "longest": longest, "length": len(values[name])}
             ]
             continue
         setattr(row, name, values[name])
@@ -441,7 +441,7 @@ def capability_act(*, capability_id: int, action: str, acting_user: User, commen
     if action == "extend":
         context["expires_on_before"] = str(capability.expires_on)
     _move(capability, action, acting_user, context=context, update_fields=update_fields)
-    if action == "extend":
+    if action == "extend" and capability.expires_on is not None:
         capability.expires_on = capability.expires_on + timedelta(days=VALIDITY_DAYS)
         capability.save(update_fields=["expires_on"])
     return capability
@@ -454,7 +454,8 @@ def capabilities_expire() -> int:
     for capability_id in list(due):
         with transaction.atomic():
             capability = _locked(capability_id)
-            if capability.state == CapabilityState.LISTED and capability.expires_on < today():
+            ended = capability.expires_on is not None and capability.expires_on < today()
+            if capability.state == CapabilityState.LISTED and ended:
                 _move(capability, "expire", None)
                 count += 1
     return count

@@ -26,7 +26,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 def _label(field: str) -> str:
-    return str(Capability._meta.get_field(field).verbose_name)
+    return str(getattr(Capability._meta.get_field(field), "verbose_name", field))
 
 
 def submission_problems(capability: Capability) -> list[Reason]:

@@ -230,6 +230,10 @@ SPECTACULAR_SETTINGS = {
 #: Search engine by URL: `embedded:///absolute/folder` or `elasticsearch://host:port` (issue 4).
 SEARCH_URL = env.str("SEARCH_URL", default=f"embedded://{VAR_DIR / 'search'}")
 
+#: Where people reach the site; links in mails begin with it.
+SITE_ADDRESS = env.str("SITE_ADDRESS", default="http://127.0.0.1:8000")
+EMAIL_TIMEOUT = 10
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

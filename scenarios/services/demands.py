@@ -61,7 +61,7 @@ EDITABLE_FIELDS = frozenset(
     }
 )
 CHOICES = {
-    name: dict(Scenario._meta.get_field(name).choices)
+    name: dict(getattr(Scenario._meta.get_field(name), "choices", ()))
     for name in ("scenario_type", "funding_nature", "level", "data_class")
 }
 
@@ -103,14 +103,13 @@ def _apply(scenario: Scenario, values: Mapping[str, Any], acting_user: User) -> 
         if longest and isinstance(value, str) and len(value) > longest:
             problems[name] = [
                 _("“%(label)s”最多 %(longest)d 个字，现有 %(length)d 个字。")
-                % {"label": field.verbose_name, "longest": longest, "length": len(value)}
+                % {"label": getattr(field, "verbose_name", name), "longest": longest, "length": len(value)}
             ]
             continue
         setattr(scenario, name, value)
-    if scenario.previous_id is not None:
-        previous = scenario.previous
-        if previous.pk == scenario.pk or previous.owner_id != scenario.owner_id:
-            problems["previous"] = [_("“前次发布”只能选择本单位的另一项需求。")]
+    previous = scenario.previous
+    if previous is not None and (previous.pk == scenario.pk or previous.owner_id != scenario.owner_id):
+        problems["previous"] = [_("“前次发布”只能选择本单位的另一项需求。")]
     if problems:
         raise InvalidInput(problems)
     if "no_state_secret" in values:
@@ -137,6 +136,8 @@ def scenario_create(*, acting_user: User, values: Mapping[str, Any], source: str
     if not may_create_scenario(acting_user):
         raise NotPermitted(_("填报需求需要“需求填报人”角色，请联系本单位管理员授权。"))
     owner = organisation_of(acting_user)
+    if owner is None:
+        raise NotPermitted()
     scenario = Scenario(owner=owner, created_by=acting_user, source=source, level=owner.level, region=owner.region)
     _apply(scenario, {"title": "", **values}, acting_user)
     scenario.save()

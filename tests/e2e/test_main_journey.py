@@ -131,7 +131,7 @@ def test_conflict_is_shown_and_nothing_is_overwritten(open_page):
     first.fill("textarea[name=description]", "甲写的")
     first.focus("textarea[name=target_indicators]")
     expect(first.locator("[data-save-state]")).to_contain_text("保存")
-    first.wait_for_function("document.querySelector('[data-save-state]').dataset.state === 'saved'")
+    expect(first.locator("[data-save-state][data-state=saved]")).to_have_count(1)
     second.fill("textarea[name=description]", "乙写的")
     second.focus("textarea[name=target_indicators]")
     expect(second.locator("[data-save-state]")).to_contain_text("已被他人修改")
