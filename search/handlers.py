@@ -33,3 +33,4 @@ def sync_quarterly_lists(events: list[QuarterlyListTransitioned]) -> None:
 
 
 every(seconds=10, name="search.heal")(indexing.heal)
+every(seconds=60, name="search.sync_passed_deadlines")(indexing.sync_passed_deadlines)

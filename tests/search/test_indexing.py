@@ -4,11 +4,13 @@ import io
 import json
 import shutil
 import threading
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
 
 from core import relay
+from core.clock import frozen
 from core.errors import ServiceUnavailable
 from scenarios.models import Scenario
 from search import indexing
@@ -161,6 +163,28 @@ def test_a_load_that_read_an_older_row_does_not_undo_a_newer_write(clock):
     indexing.sync("capability", [capability.pk])
     engine.write(index.schema, build.generation, old)
     assert dict(engine.versions(index.schema, build.generation)) == {str(capability.pk): 99}
+
+
+def test_a_demand_leaves_matching_when_its_deadline_passes(clock):
+    indexing.heal()
+    scenario = make_listed_scenario(deadline_at=clock + timedelta(hours=1))
+    relay.drain()
+    assert indexing.sync_passed_deadlines() == 0
+    assert keys("scenario_match") == [str(scenario.pk)]
+    with frozen(clock + timedelta(hours=2)):
+        assert indexing.sync_passed_deadlines() == 1
+        assert indexing.sync_passed_deadlines() == 0
+        assert indexing.check("scenario_match").is_clean
+    assert keys("scenario_match") == []
+    assert keys("scenario") == [str(scenario.pk)]
+
+
+def test_a_large_index_is_rebuilt_by_a_child_that_says_when_it_cannot(clock, monkeypatch, caplog):
+    """The child has no tables here (another database): its failure is logged, and the next run tries again."""
+    make_listed_capability()
+    monkeypatch.setattr(indexing, "REBUILT_IN_PROCESS", 0)
+    assert "capability" not in indexing.heal()
+    assert "rebuild of capability ended with" in caplog.text
 
 
 def test_two_rebuilds_of_one_index_do_not_run_at_once(clock):
