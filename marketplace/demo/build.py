@@ -14,6 +14,7 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 from django.db import transaction
+from django.db.models import Count
 
 from accounts import services as account_services
 from accounts.enums import OrganisationKind, OrganisationLevel, OrganisationState, Role
@@ -35,6 +36,8 @@ from marketplace.demo.content import (
     demands,
     vendors,
 )
+from matching.enums import Level
+from matching.models import MatchCandidate, Recommendation
 from notifications.enums import Group
 from notifications.models import Notification
 from scenarios import services as scenario_services
@@ -174,7 +177,7 @@ class _Builder:
     def administrators(self) -> None:
         """The three that no service can make: nobody is there yet who could."""
         platform = self._office(PLATFORM, "370000", OrganisationLevel.PROVINCE)
-        for username, name, role, purpose in ADMINISTRATORS:
+        for username, name, role, _purpose in ADMINISTRATORS:
             user = User.objects.create(
                 username=username, email=f"{username}@{MAIL_DOMAIN}", display_name=name, password=self.password
             )
@@ -184,7 +187,6 @@ class _Builder:
             user.current_organisation = platform
             user.save(update_fields=["current_organisation"])
             self.people[username] = user
-            self.built.accounts.append(Account(username, name, platform.name, purpose))
 
     def _office(self, name: str, region_code: str, level: str) -> Organisation:
         organisation = Organisation.objects.create(
@@ -226,9 +228,8 @@ class _Builder:
     def offices(self) -> None:
         """The provincial bodies and the sixteen cities' offices with their reviewers."""
         self._office(SCIENCE, "370000", OrganisationLevel.PROVINCE)
-        for username, name, roles, organisation, purpose in STAFF:
+        for username, name, roles, organisation, _purpose in STAFF:
             self.appoint(self.account(username, name), self.organisations[organisation], roles)
-            self.built.accounts.append(Account(username, name, organisation, purpose))
         self.reviewer_of_city["370000"] = self.people["shenhe2"]
         for code, (city, _area) in CITIES.items():
             if code == "370000":
@@ -238,8 +239,6 @@ class _Builder:
             user = self.account(username, _person_name(int(code[2:4]) + 11))
             self.appoint(user, office, [Role.FIRST_REVIEWER])
             self.reviewer_of_city[code] = user
-            if code in ("370100", "370200"):
-                self.built.accounts.append(Account(username, user.display_name, office.name, f"{city}市初审与核验"))
 
     def register(self, name: str, *, code: str, kind: str, region_code: str, username: str) -> User:
         """A unit registers itself and is verified by its city; returns its clerk."""
@@ -294,10 +293,6 @@ class _Builder:
         for index, offered in enumerate(vendor.capabilities):
             with frozen(moment + timedelta(days=1, hours=index)):
                 self._capability(vendor, staff, offered, position * 2 + index)
-        if position == 1:
-            self.built.accounts.append(
-                Account(username, staff.display_name, vendor.name, "供给方：能力、推荐需求、站内信")
-            )
 
     def _credentials(self, vendor: Vendor, profile: VendorProfile, staff: User, position: int) -> None:
         for index, name in enumerate(vendor.credentials):
@@ -415,8 +410,6 @@ class _Builder:
             scenario = scenario_services.scenario_create(
                 acting_user=clerk, values=self._values(demand, position, deadline)
             )
-        if position == 1:
-            self.built.accounts.append(Account(username, clerk.display_name, demand.owner, "需求方：填报、查看匹配"))
         if demand.stage == "draft":
             return scenario
         with frozen(moment + timedelta(days=1)):
@@ -622,6 +615,7 @@ def build(report: Callable[[str], None] = lambda text: None) -> Built:
     with transaction.atomic():
         builder.everything()
     builder.built.created = True
+    builder.built.accounts = list(_known_accounts())
     return builder.built
 
 
@@ -632,9 +626,9 @@ def _known_accounts() -> Iterator[Account]:
     purposes |= {
         "chushen01": "济南市初审与核验",
         "chushen02": "青岛市初审与核验",
-        "gongji01": "供给方：能力、推荐需求、站内信",
-        "xuqiu01": "需求方：填报、查看匹配",
     }
+    purposes |= dict.fromkeys(_busiest(Role.VENDOR_STAFF, _by_recommendations()), "供给方：能力、推荐需求、站内信")
+    purposes |= dict.fromkeys(_busiest(Role.DEMAND_SUBMITTER, _by_matched_demands()), "需求方：填报、查看匹配")
     users = {
         user.username: user
         for user in User.objects.filter(username__in=purposes).select_related("current_organisation")
@@ -643,6 +637,40 @@ def _known_accounts() -> Iterator[Account]:
         if username in users:
             user = users[username]
             yield Account(username, user.display_name, str(user.current_organisation or ""), purpose)
+
+
+def _by_recommendations() -> list[int]:
+    """Organisations of vendors with the most recommended demands first."""
+    rows = Recommendation.objects.values("vendor__organisation_id").annotate(number=Count("pk"))
+    return [row["vendor__organisation_id"] for row in rows.order_by("-number", "vendor__organisation_id")]
+
+
+def _by_matched_demands() -> list[int]:
+    """Owners of listed demands with the most fitting candidates first."""
+    rows = (
+        MatchCandidate.objects.filter(
+            run__scenario__state=ScenarioState.LISTED, rank__isnull=False, level__in=(Level.STRONG, Level.MEDIUM)
+        )
+        .values("run__scenario__owner_id")
+        .annotate(number=Count("pk"))
+    )
+    return [row["run__scenario__owner_id"] for row in rows.order_by("-number", "run__scenario__owner_id")]
+
+
+def _busiest(role: str, organisation_ids: list[int], wanted: int = 2) -> list[str]:
+    """User names of people whose desks have the most to show, one per organisation."""
+    found = []
+    for organisation_id in organisation_ids:
+        user = User.objects.filter(
+            current_organisation_id=organisation_id,
+            memberships__organisation_id=organisation_id,
+            memberships__grants__role=role,
+        ).first()
+        if user is not None:
+            found.append(user.username)
+        if len(found) == wanted:
+            break
+    return found
 
 
 def figures() -> dict[str, int]:
