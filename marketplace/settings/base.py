@@ -229,6 +229,15 @@ SPECTACULAR_SETTINGS = {
 
 #: Search engine by URL: `embedded:///absolute/folder` or `elasticsearch://host:port` (issue 4).
 SEARCH_URL = env.str("SEARCH_URL", default=f"embedded://{VAR_DIR / 'search'}")
+#: Of Elasticsearch only. Replicas: a number, or a range that follows the number of nodes. With a CA file: https.
+SEARCH_INDEX_PREFIX = env.str("SEARCH_INDEX_PREFIX", default="marketplace")
+SEARCH_SHARDS = env.int("SEARCH_SHARDS", default=1)
+SEARCH_REPLICAS = env.str("SEARCH_REPLICAS", default="0-1")
+SEARCH_TLS = env.bool("SEARCH_TLS", default=False)
+SEARCH_CA_CERTS = env.str("SEARCH_CA_CERTS", default="")
+SEARCH_API_KEY = env.str("SEARCH_API_KEY", default="")
+SEARCH_USERNAME = env.str("SEARCH_USERNAME", default="")
+SEARCH_PASSWORD = env.str("SEARCH_PASSWORD", default="")
 
 #: Where people reach the site; links in mails begin with it.
 SITE_ADDRESS = env.str("SITE_ADDRESS", default="http://127.0.0.1:8000")
@@ -240,7 +249,11 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {"axes": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+    "loggers": {
+        "axes": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+        "elastic_transport": {"level": "ERROR"},
+    },
 }
 
 #: Shown in the page footer. An operator fills these in; nothing is invented (domain.md §5.8).

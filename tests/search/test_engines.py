@@ -207,6 +207,7 @@ def damage(index_folder) -> Callable[[], None]:
     return cut
 
 
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
 class TestEmbedded:
     """What only a folder can suffer."""
 

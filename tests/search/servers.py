@@ -1,0 +1,101 @@
+"""The real Elasticsearch of a test run, and a local server that fails in a chosen way."""
+
+import json
+import os
+import socket
+import threading
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+REMEDY = 'no Elasticsearch: drills/services start elasticsearch; eval "$(drills/services env)" (sets TEST_SEARCH_URL)'
+
+
+def search_url() -> str:
+    """TEST_SEARCH_URL; skips on a laptop without one, fails where services are required."""
+    url = os.environ.get("TEST_SEARCH_URL", "")
+    if url:
+        return url
+    if os.environ.get("CI") == "true" and os.environ.get("MARKETPLACE_REQUIRE_SERVICES") == "1":
+        pytest.fail(REMEDY)
+    pytest.skip(REMEDY)
+
+
+def ask(method: str, path: str) -> Any:
+    """One plain request to the test cluster's first node."""
+    node = search_url().split("://", 1)[1].split("/")[0].split(",")[0]
+    request = urllib.request.Request(f"http://{node}{path}", method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+@contextmanager
+def cluster_of_its_own() -> Iterator[str]:
+    """A URL whose index prefix nobody else uses; its indexes are removed afterwards."""
+    prefix = f"test-{uuid.uuid4().hex[:12]}"
+    yield f"{search_url().rstrip('/')}/{prefix}"
+    names = [entry["index"] for entry in ask("GET", f"/_cat/indices/{prefix}-*?format=json&h=index")]
+    if names:
+        ask("DELETE", "/" + ",".join(names))
+
+
+class FaultServer:
+    """Answers every request with the same bytes, never, or not at all (`refuse`). Counts connections."""
+
+    def __init__(self) -> None:
+        self.answer: bytes | None = b""
+        self.connections = 0
+        self._listener: socket.socket | None = None
+        self._open: list[socket.socket] = []
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        return f"elasticsearch://127.0.0.1:{self.port}/fault"
+
+    def start(self, answer: bytes | None) -> None:
+        """Listen; None: take the connection and stay silent."""
+        self.answer = answer
+        if self._listener is None:
+            self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+            threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def refuse(self) -> None:
+        """Close the port and every connection."""
+        if self._listener is not None:
+            with suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+        for connection in self._open:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+        self._open.clear()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _address = listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with suppress(OSError):
+            while connection.recv(65536):
+                if self.answer is not None:
+                    connection.sendall(self.answer)
+
+
+def http(status: str, body: bytes, *headers: str) -> bytes:
+    """A whole answer."""
+    lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body
