@@ -78,10 +78,14 @@ def seal_pending(limit: int = 1000) -> int:
     return len(entries)
 
 
-def seal_pending_quietly() -> None:
+def seal_pending_if_any(limit: int = 1000) -> int:
     """`seal_pending`, but without opening a write transaction when there is nothing to seal."""
-    if AuditEntry.objects.filter(sequence__isnull=True).exists():
-        seal_pending()
+    return seal_pending(limit) if AuditEntry.objects.filter(sequence__isnull=True).exists() else 0
+
+
+def seal_pending_quietly() -> None:
+    """`seal_pending_if_any` for whoever does not count."""
+    seal_pending_if_any()
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class Subscription:
 
 _by_topic: dict[str, list[Subscription]] = {}
 _by_name: dict[str, Subscription] = {}
+_wakers: list[Callable[[frozenset[str]], None]] = []
 
 
 def subscribe(
@@ -51,6 +52,15 @@ def subscription(name: str) -> Subscription | None:
     return _by_name.get(name)
 
 
+def on_published(waker: Callable[[frozenset[str]], None]) -> None:
+    """Have `waker` called with the handlers' names after each commit that promised them something.
+
+    A convenience that saves waiting for the next poll: it may fail or be lost, and nothing depends on it.
+    """
+    if waker not in _wakers:
+        _wakers.append(waker)
+
+
 def publish(event: Event) -> None:
     """Announce `event` with the change that made it true. Raises RuntimeError outside a transaction."""
     publish_many([event])
@@ -68,14 +78,20 @@ def publish_many(events: Iterable[Event]) -> None:
         ],
         batch_size=500,
     )
-    OutboxDelivery.objects.bulk_create(
-        [
-            OutboxDelivery(event=row, handler=subscribed.name, not_before=moment)
-            for row in rows
-            for subscribed in _by_topic.get(row.topic, ())
-        ],
-        batch_size=500,
-    )
+    deliveries = [
+        OutboxDelivery(event=row, handler=subscribed.name, not_before=moment)
+        for row in rows
+        for subscribed in _by_topic.get(row.topic, ())
+    ]
+    OutboxDelivery.objects.bulk_create(deliveries, batch_size=500)
+    names = frozenset(delivery.handler for delivery in deliveries)
+    if names and _wakers:
+        transaction.on_commit(lambda: _wake(names), robust=True)
+
+
+def _wake(names: frozenset[str]) -> None:
+    for waker in _wakers:
+        waker(names)
 
 
 @transaction.atomic

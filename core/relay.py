@@ -12,10 +12,12 @@ import threading
 import traceback
 import uuid
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 
 from django.db import close_old_connections, connection, transaction
+from django.db.models import Q, QuerySet
 
 from core import outbox
 from core.clock import now
@@ -39,11 +41,41 @@ def relay_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
+@dataclass(frozen=True)
+class Lane:
+    """Which handlers a relay takes, by the beginning of their names: all, those of `only`, all but those of `without`.
+
+    Separate lanes let slow work (mail, matching) never hold up quick work; see `marketplace.celery`.
+    """
+
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    def takes(self, handler: str) -> bool:
+        return (not self.only or handler.startswith(self.only)) and not handler.startswith(self.without)
+
+    def narrow(self, rows: QuerySet[OutboxDelivery]) -> QuerySet[OutboxDelivery]:
+        """Of `rows`, the ones this lane takes."""
+        if self.only:
+            rows = rows.filter(_begins_with(self.only))
+        return rows.exclude(_begins_with(self.without)) if self.without else rows
+
+
+def _begins_with(prefixes: tuple[str, ...]) -> Q:
+    condition = Q()
+    for prefix in prefixes:
+        condition |= Q(handler__startswith=prefix)
+    return condition
+
+
+EVERYTHING = Lane()
+
+
 @transaction.atomic
-def claim(owner: str, limit: int = CLAIM_LIMIT) -> list[OutboxDelivery]:
-    """Take up to `limit` due deliveries whose lease is free or has run out."""
+def claim(owner: str, limit: int = CLAIM_LIMIT, lane: Lane = EVERYTHING) -> list[OutboxDelivery]:
+    """Take up to `limit` due deliveries of `lane` whose lease is free or has run out."""
     moment = now()
-    due = OutboxDelivery.objects.filter(state=DeliveryState.PENDING, not_before__lte=moment)
+    due = lane.narrow(OutboxDelivery.objects.filter(state=DeliveryState.PENDING, not_before__lte=moment))
     free = due.filter(lease_until__isnull=True) | due.filter(lease_until__lt=moment)
     rows = free.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked).order_by("pk")
     ids = list(rows.values_list("pk", flat=True)[:limit])
@@ -105,6 +137,7 @@ def _perform(subscribed: outbox.Subscription, deliveries: list[OutboxDelivery], 
             else:
                 for event in events:
                     subscribed.function(event)
+            logger.debug("handled", extra={"handler": subscribed.name, "events": len(mine)})
         OutboxDelivery.objects.filter(pk__in=[delivery.pk for delivery in mine]).update(
             state=DeliveryState.DONE, done_at=now(), owner="", lease_until=None, error=""
         )
@@ -162,9 +195,9 @@ def _carry_out(handler: str, deliveries: list[OutboxDelivery], owner: str) -> in
     return done
 
 
-def relay_batch(owner: str, limit: int = CLAIM_LIMIT) -> tuple[int, int]:
-    """Claim and carry out one batch; returns (claimed, done)."""
-    deliveries = claim(owner, limit)
+def relay_batch(owner: str, limit: int = CLAIM_LIMIT, lane: Lane = EVERYTHING) -> tuple[int, int]:
+    """Claim and carry out one batch of `lane`; returns (claimed, done)."""
+    deliveries = claim(owner, limit, lane)
     if not deliveries:
         return 0, 0
     by_handler: dict[str, list[OutboxDelivery]] = defaultdict(list)

@@ -57,6 +57,8 @@ def logging_configuration(level: str) -> dict[str, Any]:
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "axes": {"level": "WARNING"},
+            # One line per delivery that was carried out, under the id of the request that caused it.
+            "marketplace.relay": {"level": "DEBUG"},
             "celery": {"level": "WARNING"},
             "elastic_transport": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
