@@ -39,7 +39,7 @@ def match(
     *,
     filters: Sequence[Filter] = (),
     proposals: int | None = None,
-    explained: int = 50,
+    explained: int = 30,
 ) -> Outcome:
     """Rank the index for one subject. `sizes` gives the collection's mean lengths; `filters` narrow it selectively."""
     started = time.perf_counter()

@@ -242,7 +242,7 @@ def weigh(
     statistics: Statistics,
     profile: Profile,
     *,
-    explained: int = 50,
+    explained: int = 30,
 ) -> Ranking:
     """Order the candidates. The best of each of the first `explained` organisations carries reasons and gaps.
 

@@ -102,9 +102,19 @@ def sync(index_name: str, keys: Iterable[int], engine: Engine | None = None) -> 
         try:
             engine.write(index.schema, generation, list(_operations(index, wanted, statistics)))
         except (IndexMissing, IndexDamaged):
+            if _is_readable(index, generation, engine):
+                raise  # a disk that was full, for one: the outbox tries again
             logger.warning("search index %s (%s) must be rebuilt", index.name, generation)
     if live and index.text_of is not None:
         _refresh_small(index, engine)
+
+
+def _is_readable(index: Index, generation: str, engine: Engine) -> bool:
+    try:
+        engine.probe(index.schema, generation)
+    except EngineUnavailable:
+        return False
+    return True
 
 
 def sync_passed_deadlines(engine: Engine | None = None) -> int:

@@ -29,7 +29,7 @@ from search.match_text import MatchText
 from vendors.models import Capability
 
 #: Candidates kept as rows, with reasons; the rest stay in the run's evidence.
-KEPT = {Direction.FOR_SCENARIO: 50, Direction.FOR_CAPABILITY: 20}
+KEPT = {Direction.FOR_SCENARIO: 30, Direction.FOR_CAPABILITY: 20}
 KEPT_EXCLUDED = 50
 LONGEST_REASON = 300
 LONGEST_MATCHED_TEXT = 20_000

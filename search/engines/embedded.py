@@ -151,7 +151,13 @@ class EmbeddedEngine:
                 searcher.doc(address)
             return found.count
 
-        return self._reading(schema, read, generation)
+        # A fresh look at the folder: a generation opened earlier would go on reading files that are no longer there.
+        chosen = generation or self.current(schema)
+        if chosen is None or not self._path(schema, chosen).is_dir():
+            raise IndexMissing
+        path = self._path(schema, chosen)
+        with self._reporting_damage(path):
+            return read(_Generation(path, schema))
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -187,14 +193,13 @@ class EmbeddedEngine:
                 if time.monotonic() > deadline:
                     raise WriterBusy from error
                 time.sleep(LOCK_RETRY_SECONDS)
-        try:
-            yield writer
-        except ValueError as error:
-            raise self._unreadable(opened.path, error) from error
-        finally:
-            # Waits for merges, then gives the lock back; an uncommitted batch is discarded with the writer.
-            writer.wait_merging_threads()
-            del writer
+        with self._reporting_damage(opened.path):
+            try:
+                yield writer
+            finally:
+                # Waits for merges, then gives the lock back; an uncommitted batch is discarded with the writer.
+                writer.wait_merging_threads()
+                del writer
 
     def _seen_versions(self, opened: _Generation, ids: list[str]) -> dict[str, int]:
         searcher = opened.searcher()
@@ -310,10 +315,8 @@ class EmbeddedEngine:
                 raise IndexMissing
             opened = self._opened.get(key)
             if opened is None or opened.documents_read >= REOPEN_AFTER_DOCUMENTS:
-                try:
+                with self._reporting_damage(path):
                     self._opened[key] = _Generation(path, schema)
-                except (ValueError, OSError) as error:
-                    raise self._unreadable(path, error) from error
             return self._opened[key]
 
     def _reading(self, schema: Schema, read: Callable[[_Generation], _T], generation: str | None = None) -> _T:
@@ -322,20 +325,32 @@ class EmbeddedEngine:
         if chosen is None:
             raise IndexMissing
         try:
-            opened = self._open(schema, chosen)
-            try:
-                return read(opened)
-            except (ValueError, OSError) as error:
-                raise self._unreadable(opened.path, error) from error
+            return self._read_one(schema, chosen, read)
         except (IndexMissing, IndexDamaged):
             again = generation or self.current(schema)
             if again is None or again == chosen:
                 raise
-            return read(self._open(schema, again))
+            return self._read_one(schema, again, read)
 
-    def _unreadable(self, path: Path, error: Exception) -> IndexMissing | IndexDamaged:
-        with self._opening if not self._opening.locked() else _nothing():
-            self._opened.pop((os.getpid(), path), None)
+    def _read_one(self, schema: Schema, generation: str, read: Callable[[_Generation], _T]) -> _T:
+        opened = self._open(schema, generation)
+        with self._reporting_damage(opened.path):
+            return read(opened)
+
+    @contextmanager
+    def _reporting_damage(self, path: Path) -> Iterator[None]:
+        """tantivy's own errors on a folder become the contract's; so do its panics, which are no `Exception`."""
+        try:
+            yield
+        except (ValueError, OSError) as error:
+            raise self._unreadable(path, error) from error
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":
+                raise
+            raise self._unreadable(path, error) from error
+
+    def _unreadable(self, path: Path, error: BaseException) -> IndexMissing | IndexDamaged:
+        self._opened.pop((os.getpid(), path), None)
         if not path.is_dir():
             return IndexMissing()
         logger.error("search index %s cannot be read: %s", path.name, error)
@@ -404,11 +419,6 @@ class EmbeddedEngine:
                 buckets = [(bucket["key"], bucket["doc_count"]) for bucket in answer[facet.name]["buckets"]]
                 counted[facet.name] = tuple(sorted(buckets, key=lambda bucket: (-bucket[1], bucket[0])))
         return counted
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 def _term(schema: tantivy.Schema, field_name: str, term: str, weight: float) -> tantivy.Query:

@@ -1,5 +1,6 @@
 """What every engine promises (search.contract), run against each engine there is."""
 
+import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +9,7 @@ from search.contract import (
     Clause,
     Delete,
     Engine,
+    EngineUnavailable,
     Facet,
     Field,
     Filter,
@@ -218,6 +220,26 @@ class TestEmbedded:
             fresh.probe(SCHEMA)
         with pytest.raises(IndexDamaged):
             fresh.write(SCHEMA, "one", [Put("e", 1, {"text": "新"})])
+
+    def test_damage_is_seen_by_whoever_had_it_open(self, filled: Engine, damage):
+        assert filled.probe(SCHEMA) == 4
+        damage()
+        with pytest.raises(IndexDamaged):
+            filled.probe(SCHEMA)
+
+    def test_rubbish_in_a_file_never_brings_the_process_down(self, filled: Engine, index_folder):
+        for path in (index_folder / "book").glob("*-one/*.*"):
+            original = path.read_bytes()
+            if len(original) < 40 or path.suffix in (".json", ".lock"):
+                continue
+            path.write_bytes(bytes(byte ^ 0x5A for byte in original[:-40]) + original[-40:])
+            reader = embedded.EmbeddedEngine(index_folder)
+            with contextlib.suppress(EngineUnavailable):
+                reader.probe(SCHEMA)
+            with contextlib.suppress(EngineUnavailable):
+                reader.search(SCHEMA, Query("book", clauses=(words("水"),), facets=(Facet("city", "city"),)))
+            path.write_bytes(original)
+        assert embedded.EmbeddedEngine(index_folder).probe(SCHEMA) == 4
 
     def test_a_pointer_that_cannot_be_read_means_missing(self, filled: Engine, index_folder):
         (index_folder / "book" / "current").write_text("{", encoding="utf-8")

@@ -36,8 +36,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="以 JSON 输出")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not 1 <= options["top"] <= 50:
-            self._refuse(_("--top 应在 1 到 50 之间。"))
+        if not 1 <= options["top"] <= 30:
+            self._refuse(_("--top 应在 1 到 30 之间。"))
         try:
             result = (
                 self._for_scenario(options["scenario"], options["top"])
