@@ -12,18 +12,17 @@ import threading
 import traceback
 import uuid
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 
 from django.db import close_old_connections, connection, transaction
-from django.db.models import Q, QuerySet
 
 from core import outbox
 from core.clock import now
 from core.enums import DeliveryState
 from core.errors import ServiceUnavailable
 from core.events import event_from
+from core.lanes import EVERYTHING, Lane
 from core.middleware import request_id_scope
 from core.models import OutboxDelivery
 
@@ -39,36 +38,6 @@ OUTAGE_PAUSE_SECONDS = 15
 def relay_name() -> str:
     """Names this process and run, so that a lease left by a dead one is told apart."""
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-
-
-@dataclass(frozen=True)
-class Lane:
-    """Which handlers a relay takes, by the beginning of their names: all, those of `only`, all but those of `without`.
-
-    Separate lanes let slow work (mail, matching) never hold up quick work; see `marketplace.celery`.
-    """
-
-    only: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
-
-    def takes(self, handler: str) -> bool:
-        return (not self.only or handler.startswith(self.only)) and not handler.startswith(self.without)
-
-    def narrow(self, rows: QuerySet[OutboxDelivery]) -> QuerySet[OutboxDelivery]:
-        """Of `rows`, the ones this lane takes."""
-        if self.only:
-            rows = rows.filter(_begins_with(self.only))
-        return rows.exclude(_begins_with(self.without)) if self.without else rows
-
-
-def _begins_with(prefixes: tuple[str, ...]) -> Q:
-    condition = Q()
-    for prefix in prefixes:
-        condition |= Q(handler__startswith=prefix)
-    return condition
-
-
-EVERYTHING = Lane()
 
 
 @transaction.atomic

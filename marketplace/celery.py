@@ -18,7 +18,7 @@ from django.conf import settings
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
-from core.relay import Lane
+from core.lanes import Lane
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings.prod")
 

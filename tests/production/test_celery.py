@@ -7,8 +7,9 @@ import pytest
 from core import outbox, schedule
 from core.enums import DeliveryState
 from core.events import event_from
+from core.lanes import Lane
 from core.models import OutboxDelivery, OutboxEvent
-from core.relay import Lane, claim
+from core.relay import claim
 from marketplace import tasks
 from marketplace.celery import HARD_LIMIT_SECONDS, JOB_TASK, LANES, QUEUES, RELAY_TASK, SEAL_TASK, _Waker, app, lane_of
 

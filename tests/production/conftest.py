@@ -1,0 +1,145 @@
+"""A production installation on the real servers of `make services`: its own database, its own processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.production.environment import ROOT, manage, production_environment
+
+SERVERS = ("TEST_DATABASE_URL", "TEST_BROKER_URL", "TEST_REDIS_URL")
+
+
+@pytest.fixture(scope="session")
+def servers() -> dict[str, str]:
+    """Addresses of the real servers. Without them: skipped with the reason, or failed where CI requires them."""
+    missing = [name for name in SERVERS if not os.environ.get(name)]
+    if missing:
+        reason = f"{', '.join(missing)} not set: start the servers with `make services`"
+        if os.environ.get("CI") == "true" and os.environ.get("MARKETPLACE_REQUIRE_SERVICES") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return {name: os.environ[name] for name in SERVERS}
+
+
+def until(condition: Callable[[], bool], *, seconds: float, what: str) -> float:
+    """Wait for `condition`; returns the seconds it took, fails with `what` after `seconds`."""
+    begun = time.monotonic()
+    while not condition():
+        if time.monotonic() - begun > seconds:
+            pytest.fail(f"after {seconds} s still not so: {what}")
+        time.sleep(0.05)  # the condition is another process's work: there is nothing to wait on but its effects
+    return time.monotonic() - begun
+
+
+class Installation:
+    """One installation of the production profile: database, folder, and the processes a test starts."""
+
+    def __init__(self, folder: Path, servers: dict[str, str], database_url: str) -> None:
+        self.folder = folder
+        self.database_url = database_url
+        self.mail_folder = folder / "mail"
+        self.processes: list[subprocess.Popen[bytes]] = []
+        (folder / "search").mkdir()
+        self.mail_folder.mkdir()
+        self.environment = production_environment(
+            DATABASE_URL=database_url,
+            BROKER_URL=servers["TEST_BROKER_URL"],
+            CACHE_URL=servers["TEST_REDIS_URL"],
+            SEARCH_URL=f"embedded://{folder / 'search'}",
+            EMAIL_URL=f"filemail:///{self.mail_folder}",
+            MARKETPLACE_VAR_DIR=str(folder),
+            DJANGO_ALLOWED_HOSTS="127.0.0.1",
+            PYTHONWARNINGS="ignore",
+        )
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.database_url) as connection:
+            return connection.execute(statement).fetchall()  # type: ignore[arg-type]
+
+    def number(self, statement: str) -> int:
+        return int(self.query(statement)[0][0])
+
+    def step(self, *arguments: str) -> dict[str, Any]:
+        """Run one of tests/production/steps.py in this installation."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.production.steps", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
+    def start(self, name: str, *arguments: str, **changes: str) -> subprocess.Popen[bytes]:
+        """A process in a group of its own, with its output in `<name>.log` below the installation's folder."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                cwd=ROOT,
+                env=self.environment | changes,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.processes.append(process)
+        return process
+
+    def worker(self, queues: str, concurrency: int = 1) -> subprocess.Popen[bytes]:
+        name = f"worker-{queues.replace(',', '-')}"
+        return self.start(
+            name,
+            *("celery", "-A", "marketplace", "worker", "-Q", queues, "-c", str(concurrency)),
+            *("-n", f"{name}-{uuid.uuid4().hex[:6]}@%h", "--without-gossip", "--without-mingle"),
+        )
+
+    def beat(self) -> subprocess.Popen[bytes]:
+        return self.start("beat", "celery", "-A", "marketplace", "beat")
+
+    def log(self, name: str) -> list[dict[str, Any]]:
+        """The JSON lines of a process's output."""
+        lines = (self.folder / f"{name}.log").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """`kill -9` for the process and all its children at once."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+    def stop(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                self.kill(process)
+
+
+@pytest.fixture
+def installation(servers: dict[str, str], tmp_path: Path) -> Iterator[Installation]:
+    """A migrated, empty installation of its own; nothing is left of it afterwards."""
+    name = f"marketplace_production_{uuid.uuid4().hex[:8]}"
+    parts = urlsplit(servers["TEST_DATABASE_URL"])
+    with psycopg.connect(servers["TEST_DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    made = Installation(tmp_path, servers, urlunsplit(parts._replace(path=f"/{name}")))
+    try:
+        for command in (("migrate", "--verbosity", "0"), ("load_classification",), ("load_workdays", "2025", "2026")):
+            done = manage(*command, environment=made.environment)
+            assert done.returncode == 0, done.stderr[-3000:]
+        yield made
+    finally:
+        made.stop()
+        with psycopg.connect(servers["TEST_DATABASE_URL"], autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
