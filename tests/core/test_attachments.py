@@ -58,6 +58,7 @@ def test_accepted_files_are_kept_under_a_random_name_with_their_hash(name, conte
         ("无扩展名", PDF, "不接受"),
         ("大.pdf", PDF + b"\x00" * LARGEST_BYTES, "20 MB"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_other_files_are_refused_with_a_reason_and_nothing_is_kept(name, content, hint):
     clerk = make_person("demand_submitter")
