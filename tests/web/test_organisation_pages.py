@@ -1,6 +1,5 @@
 """People and organisations through their pages: register, verify, members and roles, tokens, accounts, desks."""
 
-
 import pytest
 from django.urls import reverse
 
