@@ -5,7 +5,7 @@ the promoted one, moved by one request; the alias `<generation's name>-writes` l
 a write to a dropped generation fails instead of making an index nobody defined.
 
 Versions are external ones, so the server itself refuses a late write. A deletion is a document without fields but id
-and version: the server forgets real deletions after a while, and a late write would bring the row back (ADR 0006).
+and version: the server forgets real deletions after a while, and a late write would bring the row back (ADR 0005).
 
 Only what every cluster has: no plug-in, script, custom analyzer or paid feature (stack.md §6). A request that cannot be
 answered raises `EngineUnavailable`; what is behind it stands in the log.

@@ -22,7 +22,8 @@ from search.models import IndexBuild
 from tests.factories import make_capability, make_listed_capability, make_listed_scenario, make_pooled_scenario
 from vendors.models import Capability
 
-pytestmark = [pytest.mark.django_db, pytest.mark.engine]
+pytestmark = [pytest.mark.django_db, pytest.mark.engine, pytest.mark.usefixtures("engine")]
+only_embedded = pytest.mark.parametrize("engine", ["embedded"], indirect=True)
 
 
 def keys(name: str) -> list[str]:
@@ -91,6 +92,7 @@ def test_without_an_index_events_are_done_and_the_rebuild_reads_the_rows(clock):
     assert indexing.heal() == []
 
 
+@only_embedded
 def test_a_busy_writer_is_an_outage_that_uses_up_no_attempt(clock, monkeypatch):
     indexing.heal()
     make_listed_capability()
@@ -105,6 +107,7 @@ def test_a_busy_writer_is_an_outage_that_uses_up_no_attempt(clock, monkeypatch):
     assert keys("capability") == []
 
 
+@only_embedded
 @pytest.mark.parametrize("harm", ["truncate", "remove", "pointer"])
 def test_a_damaged_or_missing_index_rebuilds_itself(clock, index_folder, harm):
     capability = make_listed_capability()

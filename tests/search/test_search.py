@@ -30,10 +30,11 @@ from tests.factories import (
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engine]
 NOBODY = AnonymousUser()
+only_embedded = pytest.mark.parametrize("engine", ["embedded"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
-def indexes(clock, index_folder):
+def indexes(clock, engine):
     indexing.heal()
 
 
@@ -190,6 +191,7 @@ def test_bad_requests_name_the_field(arguments, field):
     assert refused.value.fields[field][0].endswith("。")
 
 
+@only_embedded
 @pytest.mark.parametrize(
     "text",
     [
@@ -212,6 +214,7 @@ def test_hostile_queries_are_only_text(demands, text):
     assert "尚未发布的道路养护" not in titles(page)
 
 
+@only_embedded
 def test_while_the_engine_is_away_the_database_answers_and_says_so(demands, index_folder):
     shutil.rmtree(index_folder)
     page = search(kind="scenario", text="监测", viewer=NOBODY, filters={"city": ["370200"]})
