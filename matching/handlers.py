@@ -1,8 +1,9 @@
 """What sets matching off: a list published, a capability on the shelf, and the next portion of a list."""
 
 from core.outbox import subscribe
+from core.schedule import every
 from matching.events import ListMatchingContinues
-from matching.services import capability_listed, list_matching_continue, list_matching_start
+from matching.services import capability_listed, list_matching_continue, list_matching_start, runs_prune
 from scenarios.events import QuarterlyListPublished
 from vendors.enums import CapabilityState
 from vendors.events import CapabilityTransitioned
@@ -22,3 +23,6 @@ def continue_list(event: ListMatchingContinues) -> None:
 def match_new_capability(event: CapabilityTransitioned) -> None:
     if event.target == CapabilityState.LISTED:
         capability_listed(capability_id=event.capability_id)
+
+
+every(seconds=24 * 3600, name="matching.prune_runs")(runs_prune)

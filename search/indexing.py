@@ -317,7 +317,16 @@ def drop_unused(engine: Engine | None = None) -> int:
                 engine.drop(index.name, generation)
                 IndexBuild.objects.filter(generation=generation).update(state=BuildState.DROPPED)
                 dropped += 1
+    _forget_frequencies()
     return dropped
+
+
+def _forget_frequencies() -> None:
+    """Runs keep naming the statistics they were made with; only whoever indexes needs the long table in them."""
+    in_use = IndexBuild.objects.filter(state__in=(BuildState.BUILDING, BuildState.LIVE, BuildState.RETIRED))
+    CollectionStatistics.objects.exclude(frequencies=b"").exclude(
+        pk__in=in_use.filter(statistics__isnull=False).values("statistics")
+    ).update(frequencies=b"")
 
 
 # --- check and self-repair ---------------------------------------------------------------------------------------

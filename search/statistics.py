@@ -59,6 +59,9 @@ class TermStatistics:
 
 
 def frequencies_from_bytes(packed: bytes) -> dict[int, int]:
+    """The counterpart of `frequencies_to_bytes`; nothing at all gives an empty table."""
+    if not packed:
+        return {}
     raw = zlib.decompress(packed)
     size = int.from_bytes(raw[:4], "little")
     terms, counts = array("I", raw[4 : 4 + 4 * size]), array("I", raw[4 + 4 * size :])

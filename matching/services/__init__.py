@@ -13,6 +13,7 @@ from matching.services.matches import (
     replay,
     run_for_capability,
     run_for_scenario,
+    runs_prune,
     text_match,
     weighed_to_dict,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "replay",
     "run_for_capability",
     "run_for_scenario",
+    "runs_prune",
     "text_match",
     "weighed_to_dict",
 ]

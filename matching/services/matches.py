@@ -6,9 +6,11 @@ What runs by itself after a publication is in `matching.services.campaigns`.
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -31,6 +33,8 @@ from vendors.models import Capability
 #: Candidates kept as rows, with reasons; the rest stay in the run's evidence.
 KEPT = {Direction.FOR_SCENARIO: 30, Direction.FOR_CAPABILITY: 20}
 KEPT_EXCLUDED = 50
+KEPT_FOR = timedelta(days=180)
+PRUNED_AT_ONCE = 500
 LONGEST_REASON = 300
 LONGEST_MATCHED_TEXT = 20_000
 
@@ -360,6 +364,24 @@ def _differences(run: MatchRun, profile: Profile, frozen: Sequence[str]) -> list
         if identity not in compared:
             found.append(Difference("candidate_new", _("该候选是之后才可以匹配的。"), identity))
     return found
+
+
+# --- what is kept ------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def runs_prune() -> int:
+    """Forget runs nobody relied on, half a year old, when their subject has a newer one; returns how many.
+
+    What was used for an invitation or a decision stays for good (matching.md §4).
+    """
+    newer = MatchRun.objects.filter(pk__gt=OuterRef("pk"), direction=OuterRef("direction")).filter(
+        Q(scenario=OuterRef("scenario")) | Q(capability=OuterRef("capability"))
+    )
+    old = MatchRun.objects.filter(is_relied_on=False, created_at__lt=now() - KEPT_FOR).filter(Exists(newer))
+    keys = list(old.values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+    MatchRun.objects.filter(pk__in=keys).delete()
+    return len(keys)
 
 
 # --- a vendor's own choice ---------------------------------------------------------------------------------------

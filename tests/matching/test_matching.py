@@ -35,6 +35,7 @@ from tests.factories import (
 from vendors.models import Capability, Credential, DeliveredCase
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engine]
+both_engines = pytest.mark.parametrize("engine", ["embedded", "elasticsearch"], indirect=True)
 
 DRAINAGE = {
     "title": "城市排水管网液位监测与内涝预警",
@@ -51,7 +52,7 @@ CARE = {
 
 
 @pytest.fixture(autouse=True)
-def indexes(clock, index_folder):
+def indexes(clock, engine):
     indexing.heal()
 
 
@@ -90,6 +91,7 @@ def ranked(run: MatchRun) -> list[str]:
 # --- one match ---------------------------------------------------------------------------------------------------
 
 
+@both_engines
 @pytest.mark.parametrize(
     ("demand", "best"), [(DRAINAGE, "drainage"), (FISHERY, "fishery"), (CARE, "care")], ids=["水", "渔", "老"]
 )
@@ -103,6 +105,7 @@ def test_a_demand_finds_the_capability_that_does_it(shelf, demand, best):
     assert first.reasons[0]["code"] == "text"
 
 
+@both_engines
 def test_a_capability_finds_the_demand_it_serves(shelf):
     drainage, _fishery = make_listed_scenario(**DRAINAGE), make_listed_scenario(**FISHERY)
     relay.drain()
@@ -130,6 +133,7 @@ def test_the_shares_of_every_candidate_add_up_to_its_score(shelf):
     assert "price_above_budget" in {gap["code"] for gap in candidates[0].gaps}
 
 
+@both_engines
 def test_when_nothing_fits_the_run_says_so_and_shows_what_was_closest(shelf):
     scenario = make_listed_scenario(
         title="公共数据授权运营合规审查",
@@ -142,6 +146,7 @@ def test_when_nothing_fits_the_run_says_so_and_shows_what_was_closest(shelf):
     assert {candidate.level for candidate in run.candidates.all()} <= {"weak"}
 
 
+@both_engines
 def test_one_vendor_takes_one_place_and_its_other_capability_stands_beside(shelf):
     twin = make_listed_capability(
         shelf["drainage"].vendor,
@@ -156,6 +161,7 @@ def test_one_vendor_takes_one_place_and_its_other_capability_stands_beside(shelf
     assert len(vendors) == len(set(vendors))
 
 
+@both_engines
 def test_a_missing_mandatory_credential_removes_the_candidate_with_its_reason(shelf):
     scenario = make_listed_scenario(**DRAINAGE, required_credentials=["信息安全服务资质"])
     Credential.objects.create(vendor=shelf["care"].vendor, name="信息安全服务资质（二级）")
@@ -170,6 +176,7 @@ def test_a_missing_mandatory_credential_removes_the_candidate_with_its_reason(sh
     }
 
 
+@both_engines
 def test_nobody_stands_on_both_sides_of_a_demand(shelf):
     owner = shelf["drainage"].vendor.organisation
     scenario = make_pooled_scenario(owner, **DRAINAGE)
@@ -256,6 +263,16 @@ def test_tampered_scores_are_not_reproduced(shelf):
     run = services.run_for_scenario(make_listed_scenario(**DRAINAGE), trigger=Trigger.PERSON)
     MatchCandidate.objects.filter(run=run, rank=1).update(score=1)
     assert services.replay(MatchRun.objects.get(pk=run.pk)).reproduced is False
+
+
+def test_old_runs_are_forgotten_unless_relied_on_or_the_last(shelf):
+    scenario = make_listed_scenario(**DRAINAGE)
+    old, relied, last = (services.run_for_scenario(scenario, trigger=Trigger.PERSON) for _number in range(3))
+    MatchRun.objects.filter(pk=relied.pk).update(is_relied_on=True)
+    assert services.runs_prune() == 0
+    MatchRun.objects.update(created_at=old.created_at - timedelta(days=200))
+    assert services.runs_prune() == 1
+    assert set(MatchRun.objects.filter(scenario=scenario)) == {relied, last}
 
 
 # --- scoring profiles --------------------------------------------------------------------------------------------
