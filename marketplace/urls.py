@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from marketplace import views
+from marketplace import operations_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -15,6 +15,8 @@ urlpatterns = [
     path("desk/operations/", views.operations, name="operations"),
     path("desk/operations/retry/<int:delivery_id>/", views.retry_delivery, name="retry_delivery"),
     path("desk/audit/", views.audit_trail, name="audit"),
+    path("statusz", operations_views.status, name="statusz"),
+    path("metrics", operations_views.metrics, name="metrics"),
     path("account/", include("allauth.urls")),
     path("", include("accounts.urls")),
     path("", include("scenarios.urls")),

@@ -31,6 +31,9 @@ PUBLIC = {
     "attachment",
     "livez",
     "readyz",
+    # Closed by their own rule: monitoring networks and the operator.
+    "statusz",
+    "metrics",
 }
 #: Kept open by their own packages: sign-in, sign-up, password reset, mail confirmation.
 PUBLIC_OF_PACKAGES = {

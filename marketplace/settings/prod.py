@@ -63,6 +63,8 @@ SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 #: How many proxies of ours stand in front; the visitor's address is that far from the right of X-Forwarded-For.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=1)
+#: Who may read /statusz and /metrics without signing in.
+MONITORING_NETWORKS = env.list("MONITORING_NETWORKS", default=["127.0.0.0/8", "::1/128"])
 REST_FRAMEWORK = REST_FRAMEWORK | {"NUM_PROXIES": None}
 MIDDLEWARE = [
     "marketplace.proxies.ClientAddressMiddleware",
@@ -79,7 +81,7 @@ def _database() -> dict[str, Any]:
     maximum = env.int("DATABASE_POOL_SIZE", default=4)
     options: dict[str, Any] = {"connect_timeout": 5, "keepalives_idle": 30, "keepalives_interval": 10}
     if maximum:
-        options["pool"] = {"min_size": 1, "max_size": maximum, "timeout": 10, "max_lifetime": 1800, "max_idle": 300}
+        options["pool"] = {"min_size": 1, "max_size": maximum, "timeout": 5, "max_lifetime": 1800, "max_idle": 300}
     database = env.db_url("DATABASE_URL")
     return database | {
         "CONN_MAX_AGE": 0,
