@@ -1,0 +1,215 @@
+"""Searching: what a viewer typed becomes a query, and the answer rows of the database.
+
+Visibility is added here from the viewer, never by a caller, and the rows are read through the owning app's
+`visible_to`, so that an index that lags cannot show what the database forbids (architecture.md §6.2).
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import Q
+
+from accounts.enums import Role
+from accounts.permissions import has_role, is_signed_in, organisation_ids, organisation_of
+from search.analysis import is_han, normalise, tokens, words_and_phrases
+from search.contract import Clause, EngineUnavailable, Facet, Filter, Query, Results
+from search.documents.base import LISTS, PROVINCE, PUBLIC, SUGGESTION_MARK
+from search.engines import get_engine
+from search.highlighting import excerpt, highlight
+from search.services.facets import facet_labels, facet_views
+from search.services.kinds import (
+    FACET_LABELS,
+    KINDS,
+    NOISE,
+    SORTS,
+    STRICT_TERMS,
+    SUGGESTIONS,
+    TITLE_WEIGHT,
+    FacetView,
+    Item,
+    Option,
+    SearchPage,
+)
+from search.services.requests import SearchRequest, checked_request, unknown_kind
+
+logger = logging.getLogger(__name__)
+
+
+def visibility_of(viewer: Any) -> tuple[str, ...]:
+    """Tokens of what the viewer may read: the counterpart of each document's `visible` field."""
+    seen = [PUBLIC]
+    if not is_signed_in(viewer):
+        return tuple(seen)
+    if viewer.current_organisation_id in organisation_ids(viewer):
+        seen.append(f"org:{viewer.current_organisation_id}")
+    if has_role(viewer, Role.PROVINCIAL_REVIEWER, Role.SUPERVISOR):
+        seen.append(PROVINCE)
+    if has_role(viewer, Role.LIST_EDITOR, Role.LIST_APPROVER):
+        seen.append(LISTS)
+    own = organisation_of(viewer)
+    if own is not None and has_role(viewer, Role.FIRST_REVIEWER):
+        seen.append(f"lead:{own.pk}")
+        if own.region is not None:
+            seen.append(f"region:{own.region.code}")
+    return tuple(seen)
+
+
+def search(
+    *,
+    kind: str,
+    viewer: Any,
+    text: str = "",
+    filters: Mapping[str, Sequence[str]] | None = None,
+    sort: str = "",
+    page: int | str = 1,
+    page_size: int | str = 20,
+) -> SearchPage:
+    """One page of results for a viewer. Raises InvalidInput that names the field and the remedy."""
+    request = checked_request(kind, text, filters or {}, sort, page, page_size)
+    try:
+        return _from_engine(request, viewer)
+    except EngineUnavailable:
+        logger.warning("search answers from the database: engine unavailable")
+        return _from_database(request, viewer)
+
+
+# --- from the engine ---------------------------------------------------------------------------------------------
+
+
+def query_terms(text: str) -> list[str]:
+    """What a typed query demands: bigrams of Han runs, single characters where a run has only one, whole words."""
+    terms: dict[str, None] = {}
+    for token in tokens(text):
+        if len(token) != 1 or not is_han(token):
+            terms[token] = None
+    for run in words_and_phrases(text):
+        if len(run) == 1:
+            terms[run] = None
+    return list(terms)
+
+
+def _from_engine(request: SearchRequest, viewer: Any) -> SearchPage:
+    terms = query_terms(request.text)
+    if request.text and not terms:
+        return _page(request, (), 0, facets=())
+    strict = len(terms) <= STRICT_TERMS
+    results = _ask(request, viewer, terms, strict=strict)
+    relaxed = False
+    if terms and strict and len(terms) > 1 and not results.total:
+        results = _ask(request, viewer, terms, strict=False)
+        relaxed = bool(results.total)
+    rows = request.of.rows(viewer).in_bulk([int(hit.id) for hit in results.hits])
+    found = [rows[int(hit.id)] for hit in results.hits if int(hit.id) in rows]
+    items = tuple(_item(request, row) for row in found)
+    return _page(request, items, results.total or 0, facets=facet_views(request, results), relaxed=relaxed)
+
+
+def _ask(request: SearchRequest, viewer: Any, terms: Sequence[str], *, strict: bool) -> Results:
+    weighted = tuple((term, 1.0) for term in terms)
+    clauses: tuple[Clause, ...] = ()
+    if terms:
+        # The text holds the title too, so every match is in it; the title decides the order.
+        clauses = (
+            Clause("text", "text", weighted, required=True, all_terms=strict),
+            Clause("title", "title", weighted, weight=TITLE_WEIGHT),
+        )
+    filters = [Filter("visible", values=visibility_of(viewer))]
+    filters += [Filter(name, values=values, facet=name) for name, values in request.filters.items()]
+    return get_engine().search(
+        request.of.schema,
+        Query(
+            index=request.of.schema.name,
+            clauses=clauses,
+            filters=tuple(filters),
+            facets=tuple(Facet(name, name, size=100) for name in request.of.facets),
+            sort=SORTS[request.sort],
+            limit=request.page_size,
+            offset=(request.page - 1) * request.page_size,
+        ),
+    )
+
+
+def _page(
+    request: SearchRequest,
+    items: tuple[Item, ...],
+    total: int,
+    *,
+    facets: tuple[FacetView, ...],
+    degraded: bool = False,
+    relaxed: bool = False,
+) -> SearchPage:
+    return SearchPage(
+        kind=request.kind,
+        text=request.text,
+        filters=request.filters,
+        sort=request.sort,
+        items=items,
+        total=total,
+        page=request.page,
+        page_size=request.page_size,
+        facets=facets,
+        degraded=degraded,
+        relaxed=relaxed,
+    )
+
+
+def _item(request: SearchRequest, row: Any) -> Item:
+    phrases = words_and_phrases(request.text)
+    texts = [value for value in (getattr(row, name) for name in request.of.text_fields) if value]
+    return Item(row, highlight(row.title, phrases), excerpt(texts, phrases))
+
+
+# --- from the database -------------------------------------------------------------------------------------------
+
+
+def _from_database(request: SearchRequest, viewer: Any) -> SearchPage:
+    """A plain answer while the engine is away: every word in the title or a text, newest first, no facets."""
+    kind = request.of
+    rows = kind.rows(viewer)
+    for word in request.text.split()[:10]:
+        condition = Q(title__icontains=word)
+        for name in kind.text_fields:
+            condition |= Q(**{f"{name}__icontains": word})
+        rows = rows.filter(condition)
+    for name, values in request.filters.items():
+        if name in kind.database_filters:
+            rows = rows.filter(kind.database_filters[name](values))
+    rows = rows.order_by(*kind.database_order).distinct()
+    start = (request.page - 1) * request.page_size
+    total = rows.count()
+    items = tuple(_item(request, row) for row in rows[start : start + request.page_size])
+    chosen = tuple(
+        FacetView(
+            name,
+            str(FACET_LABELS[name]),
+            tuple(
+                Option(value, label, None, selected=True)
+                for value, label in facet_labels(kind, name, request.filters[name]).items()
+            ),
+        )
+        for name in kind.facets
+        if name in request.filters
+    )
+    return _page(request, items, total, facets=chosen, degraded=True)
+
+
+# --- suggestions -------------------------------------------------------------------------------------------------
+
+
+def suggest(*, kind: str, text: str, viewer: Any, limit: int = SUGGESTIONS) -> list[str]:
+    """Titles the viewer may read that begin, at a word, with what is typed: characters, pinyin or initials."""
+    if kind not in KINDS:
+        raise unknown_kind(kind)
+    typed = "".join(NOISE.sub("", normalise(str(text or ""))).split())[:40]
+    if not typed:
+        return []
+    known = KINDS[kind]
+    try:
+        values = get_engine().suggest(
+            known.schema, "suggestion", typed, [Filter("visible", values=visibility_of(viewer))], limit * 6
+        )
+    except EngineUnavailable:
+        titles = known.rows(viewer).filter(title__icontains=typed).order_by(*known.database_order)
+        return list(dict.fromkeys(titles.values_list("title", flat=True)[: limit * 2]))[:limit]
+    return list(dict.fromkeys(value.split(SUGGESTION_MARK, 1)[1] for value in values))[:limit]
