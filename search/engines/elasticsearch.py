@@ -18,6 +18,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -129,7 +130,7 @@ class _Node(Urllib3HttpNode):
         headers: Any = None,
         request_timeout: Any = DEFAULT,
     ) -> Any:
-        seconds = self.config.request_timeout if request_timeout is DEFAULT else request_timeout
+        seconds: float = (self.config.request_timeout if request_timeout is DEFAULT else request_timeout) or QUERY_LIMIT
         limit = urllib3.Timeout(connect=min(CONNECT_LIMIT, seconds), read=seconds)
         try:
             return super().perform_request(method, target, body, headers, limit)  # type: ignore[arg-type]
@@ -225,12 +226,13 @@ class ElasticsearchEngine:
         return tuple(sorted({entry.removeprefix(start).split("-", 1)[1] for entry in found}))
 
     def drop(self, name: str, generation: str) -> None:
-        for entry in self._indexes(f"{self.connection.prefix}-{name}-*-{generation}"):
+        found = self._indexes(f"{self.connection.prefix}-{name}-*-{generation}")
+        if found:
+            # By their names: a cluster may refuse patterns for what cannot be undone.
             self._call(
-                lambda client, entry=entry: client.indices.delete(index=entry, ignore_unavailable=True),
+                lambda client: client.indices.delete(index=found, ignore_unavailable=True),
                 limit=WRITE_LIMIT,
             )
-            self._shards.pop(entry, None)
 
     def probe(self, schema: Schema, generation: str | None = None) -> int:
         target = self._target(schema, generation)
@@ -263,13 +265,7 @@ class ElasticsearchEngine:
         refused: list[str] = []
         for pause in (*WRITE_PAUSES, None):
             waiting: list[_Item] = []
-            lines = [line for item in items for line in (item.action, item.document)]
-            answer = self._call(
-                lambda client, lines=lines: client.bulk(
-                    index=_writes(name), operations=lines, require_alias=True, timeout=SHARDS_LIMIT
-                )["items"],
-                limit=WRITE_LIMIT,
-            )
+            answer = self._bulk_request(name, [line for item in items for line in (item.action, item.document)])
             for item, entry in zip(items, answer, strict=True):
                 result = entry["index"]
                 status = result["status"]
@@ -289,6 +285,14 @@ class ElasticsearchEngine:
             time.sleep(pause)
         logger.warning("search index %s takes no writes now (%d waiting)", name, len(waiting))
         raise EngineUnavailable
+
+    def _bulk_request(self, name: str, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return self._call(
+            lambda client: client.bulk(
+                index=_writes(name), operations=lines, require_alias=True, timeout=SHARDS_LIMIT
+            ).body["items"],
+            limit=WRITE_LIMIT,
+        )
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -420,7 +424,8 @@ class ElasticsearchEngine:
                     return
                 after = hits[-1]["sort"]
         finally:
-            self._call(lambda client: client.close_point_in_time(id=opened))
+            with suppress(EngineUnavailable):  # it closes by itself, too
+                self._call(lambda client: client.close_point_in_time(id=opened))
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -546,10 +551,7 @@ def _arguments(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _stored(source: Mapping[str, Any], names: Sequence[str], byte_fields: Sequence[str]) -> dict[str, Any]:
     values = {name: source.get(name) for name in names}
-    for name in byte_fields:
-        if values[name] is not None:
-            values[name] = base64.b64decode(values[name])
-    return values
+    return values | {name: base64.b64decode(source[name]) for name in byte_fields if name in source}
 
 
 def _frequencies(answer: Mapping[str, Any], field_name: str) -> tuple[int, dict[str, int]]:
@@ -562,7 +564,8 @@ def _frequencies(answer: Mapping[str, Any], field_name: str) -> tuple[int, dict[
 
 def _compile(clauses: Sequence[Clause], filters: Sequence[Filter]) -> Any:
     """The `bool` query. Its clauses carry their names; a plain union of terms stays flat, which the server prunes."""
-    required, optional = [], []
+    required: list[Any] = []
+    optional: list[Any] = []
     for clause in clauses:
         terms = [_term(clause.field, term, weight * clause.weight) for term, weight in clause.terms]
         if not terms:
