@@ -1,6 +1,6 @@
 """One demand against many capabilities: time of a match with reasons, Python's own share, memory.
 
-    .venv/bin/python -m benchmarks.match_bench --capabilities 100000 --demands 100
+    .venv/bin/python benchmarks/match_bench.py --capabilities 100000 --demands 100
 
 Texts come from a generator of its own (a Zipf vocabulary of made-up two- and three-character words, grouped in topics),
 so that nothing is copied and document frequencies look like a language's. Prints medians, 95th percentiles and the
@@ -11,6 +11,7 @@ matched in a process of its own, so that its memory is that of a match worker.
 import argparse
 import json
 import math
+import os
 import random
 import subprocess
 import sys
@@ -19,19 +20,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from matching.evaluation import percentile
-from matching.matcher import collection_statistics, match, proposal_query
-from matching.scoring import Facts, Profile, Subject
-from search.analysis import count_ids
-from search.contract import Put, Schema
-from search.engines.embedded import EmbeddedEngine
-from search.match_text import MATCH_FIELDS, MatchText
-from search.statistics import SAMPLE_SIZE, StatisticsBuilder, TermStatistics
-
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT_ROOT))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings.dev")
+
+from matching.evaluation import percentile  # noqa: E402 - run as a file, the project must be put on the path first
+from matching.matcher import collection_statistics, match, proposal_query  # noqa: E402
+from matching.scoring import Facts, Profile, Subject  # noqa: E402
+from search.analysis import count_ids  # noqa: E402
+from search.contract import Put, Schema  # noqa: E402
+from search.engines.bulk import write_batches  # noqa: E402
+from search.engines.embedded import EmbeddedEngine  # noqa: E402
+from search.match_text import MATCH_FIELDS, MatchText  # noqa: E402
+from search.statistics import SAMPLE_SIZE, StatisticsBuilder, TermStatistics  # noqa: E402
+
 SCHEMA = Schema("benchmark", 1, MATCH_FIELDS)
 GENERATION = "one"
-BATCH = 5000
+BATCH = 2000
 TODAY = 740_000
 CITIES = [f"37{number:02d}00" for number in range(1, 18) if number != 12]
 CATEGORIES = [f"{one}.{two}.{three}" for one in range(1, 7) for two in range(1, 4) for three in range(1, 5)]
@@ -99,6 +104,18 @@ class Language:
         return Subject(text, self.facts(topic, demand=True), is_demand=True, today=TODAY)
 
 
+def batches(language: Language, sizes: TermStatistics, number: int) -> Iterator[list[Put]]:
+    batch: list[Put] = []
+    for key in range(number):
+        text, facts = language.document()
+        document = text.document(sizes) | {"facts": json.dumps(facts.to_dict(), ensure_ascii=False)}
+        batch.append(Put(str(key), 1, document))
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    yield batch
+
+
 def build(folder: Path, number: int) -> dict[str, float]:
     """Index `number` capabilities; returns sizes and the rate."""
     language = Language(1)
@@ -110,15 +127,8 @@ def build(folder: Path, number: int) -> dict[str, float]:
     engine = EmbeddedEngine(folder)
     engine.create(SCHEMA, GENERATION)
     started = time.perf_counter()
-    batch: list[Put] = []
-    for key in range(number):
-        text, facts = language.document()
-        document = text.document(sizes) | {"facts": json.dumps(facts.to_dict(), ensure_ascii=False)}
-        batch.append(Put(str(key), 1, document))
-        if len(batch) == BATCH:
-            engine.write(SCHEMA, GENERATION, batch)
-            batch = []
-    engine.write(SCHEMA, GENERATION, batch)
+    for _written in write_batches(engine, SCHEMA, GENERATION, batches(language, sizes, number)):
+        pass
     engine.promote(SCHEMA, GENERATION)
     seconds = time.perf_counter() - started
     megabytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6

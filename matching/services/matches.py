@@ -121,6 +121,7 @@ def profile_change(
 # --- matching ----------------------------------------------------------------------------------------------------
 
 
+@transaction.atomic
 def match_scenario(*, scenario_id: int, acting_user: User) -> MatchRun:
     """Rank capabilities for a demand, on a person's request. Raises EngineUnavailable when the engine is away."""
     scenario = _scenario(scenario_id)
@@ -128,15 +129,20 @@ def match_scenario(*, scenario_id: int, acting_user: User) -> MatchRun:
         raise ObjectNotFound()
     if not may_start_match(acting_user, scenario):
         raise NotPermitted()
-    return run_for_scenario(scenario, trigger=Trigger.PERSON, requested_by=acting_user)
+    run = run_for_scenario(scenario, trigger=Trigger.PERSON, requested_by=acting_user)
+    audit.record(acting_user, "matching.scenario.match", scenario, {"run": str(run.public_id)})
+    return run
 
 
+@transaction.atomic
 def match_capability(*, capability_id: int, acting_user: User) -> MatchRun:
     """Rank open demands for a capability, on its vendor's request."""
     capability = _capability(capability_id)
     if capability is None or not may_see_recommended(acting_user, capability):
         raise ObjectNotFound()
-    return run_for_capability(capability, trigger=Trigger.PERSON, requested_by=acting_user)
+    run = run_for_capability(capability, trigger=Trigger.PERSON, requested_by=acting_user)
+    audit.record(acting_user, "matching.capability.match", capability, {"run": str(run.public_id)})
+    return run
 
 
 def text_match(*, title: str, body: str = "", facts: Facts | None = None, limit: int = 10) -> list[dict[str, Any]]:

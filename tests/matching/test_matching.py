@@ -469,6 +469,19 @@ def test_candidates_are_shown_to_those_entitled_only(shelf):
     assert MatchRun.objects.filter(scenario=scenario).count() == 1
 
 
+def test_a_person_who_starts_a_match_is_on_record(shelf):
+    scenario = make_listed_scenario(**DRAINAGE)
+    owner = make_person(Role.DEMAND_SUBMITTER, organisation=scenario.owner)
+    run = services.match_scenario(scenario_id=scenario.pk, acting_user=owner)
+    assert (run.requested_by, run.trigger, ranked(run)[0]) == (owner, Trigger.PERSON, shelf["drainage"].title)
+    assert AuditEntry.objects.get(action="matching.scenario.match").detail == {"run": str(run.public_id)}
+    staff = make_person(Role.VENDOR_STAFF, organisation=shelf["drainage"].vendor.organisation)
+    back = services.match_capability(capability_id=shelf["drainage"].pk, acting_user=staff)
+    assert (back.direction, back.requested_by) == (Direction.FOR_CAPABILITY, staff)
+    with pytest.raises(ObjectNotFound):
+        services.match_capability(capability_id=shelf["drainage"].pk, acting_user=owner)
+
+
 def test_a_vendor_sees_its_own_recommendations_and_standing(shelf):
     publish([DRAINAGE, FISHERY])
     staff = make_person(Role.VENDOR_STAFF, organisation=shelf["drainage"].vendor.organisation)
