@@ -390,7 +390,6 @@ def check(index_name: str, engine: Engine | None = None) -> Drift:
     """Compare ids and versions in the promoted generation with the database. Raises IndexMissing."""
     engine = engine or get_engine()
     index = INDEXES[index_name]
-    statistics = TermStatistics()
     try:
         found = dict(engine.versions(index.schema))
     except IndexDamaged:
@@ -398,8 +397,8 @@ def check(index_name: str, engine: Engine | None = None) -> Drift:
     missing: list[str] = []
     outdated: list[str] = []
     wanted: set[str] = set()
-    for row in index.get_queryset().order_by("pk").iterator(chunk_size=BATCH):
-        if index.prepare(row, statistics) is None:
+    for row in index.get_queryset().prefetch_related(None).order_by("pk").iterator(chunk_size=BATCH):
+        if not index.belongs(row):
             continue
         key = str(row.pk)
         wanted.add(key)

@@ -47,11 +47,15 @@ PAGE_FIELDS = (
 
 @dataclass(frozen=True)
 class Index:
-    """One index. `prepare` returns the whole document, or None for a row that must not be in it."""
+    """One index. `prepare` returns the whole document, or None for a row that must not be in it.
+
+    `belongs` answers only whether there is a document: what `check_index` asks of every row.
+    """
 
     schema: Schema
     model: type[Model]
     get_queryset: Callable[[], QuerySet]
+    belongs: Callable[[Any], bool]
     prepare: Callable[[Any, TermStatistics], dict[str, Any] | None]
     text_of: Callable[[Any], MatchText] | None = None
 

@@ -63,8 +63,13 @@ def visibility(capability: Capability) -> list[str]:
     ]
 
 
+def belongs(capability: Capability) -> bool:
+    """As for demands: drafts stay on their owner's desk."""
+    return capability.state != CapabilityState.DRAFT
+
+
 def prepare(capability: Capability, _statistics: TermStatistics) -> dict[str, Any] | None:
-    if capability.state == CapabilityState.DRAFT:
+    if not belongs(capability):
         return None
     cities = {city_code(region) for region in capability.service_regions.all()}
     if capability.serves_whole_province:
@@ -96,4 +101,4 @@ def prepare(capability: Capability, _statistics: TermStatistics) -> dict[str, An
     }
 
 
-INDEX = Index(SCHEMA, Capability, get_queryset, prepare)
+INDEX = Index(SCHEMA, Capability, get_queryset, belongs, prepare)

@@ -83,4 +83,4 @@ def prepare(capability: Capability, statistics: TermStatistics) -> dict[str, Any
     return text_of(capability).document(statistics) | {"facts": json.dumps(facts_of(capability), ensure_ascii=False)}
 
 
-INDEX = Index(SCHEMA, Capability, get_queryset, prepare, text_of)
+INDEX = Index(SCHEMA, Capability, get_queryset, may_be_matched, prepare, text_of)

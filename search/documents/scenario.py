@@ -74,8 +74,13 @@ def visibility(scenario: Scenario) -> list[str]:
     return seen_by
 
 
+def belongs(scenario: Scenario) -> bool:
+    """Drafts are nobody's business but their owner's, who finds them on the desk."""
+    return scenario.state != ScenarioState.DRAFT
+
+
 def prepare(scenario: Scenario, _statistics: TermStatistics) -> dict[str, Any] | None:
-    if scenario.state == ScenarioState.DRAFT:
+    if not belongs(scenario):
         return None
     maximum = scenario.budget_max_fen or scenario.budget_min_fen
     return {
@@ -106,4 +111,4 @@ def prepare(scenario: Scenario, _statistics: TermStatistics) -> dict[str, Any] |
     }
 
 
-INDEX = Index(SCHEMA, Scenario, get_queryset, prepare)
+INDEX = Index(SCHEMA, Scenario, get_queryset, belongs, prepare)

@@ -74,4 +74,4 @@ def prepare(scenario: Scenario, statistics: TermStatistics) -> dict[str, Any] | 
     return text_of(scenario).document(statistics) | {"facts": json.dumps(facts_of(scenario), ensure_ascii=False)}
 
 
-INDEX = Index(SCHEMA, Scenario, get_queryset, prepare, text_of)
+INDEX = Index(SCHEMA, Scenario, get_queryset, may_be_matched, prepare, text_of)
