@@ -1,0 +1,29 @@
+# One image for web, workers and beat; `compose.yaml` says which runs what. Checked by tests/production/test_images.py,
+# not by a container build (docs/operations.md).
+
+FROM python:3.11-slim-bookworm AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python -m venv /venv
+COPY requirements.txt /app/requirements.txt
+RUN /venv/bin/pip install -r /app/requirements.txt
+COPY . /app
+WORKDIR /app
+# The static files need no server: they are gathered under the embedded profile, whose storage is the same.
+RUN DJANGO_SETTINGS_MODULE=marketplace.settings.dev MARKETPLACE_VAR_DIR=/build \
+    /venv/bin/python manage.py collectstatic --noinput \
+    && /venv/bin/python -m compileall -q /app
+
+FROM python:3.11-slim-bookworm
+RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent marketplace \
+    && install -d -o marketplace -g marketplace /app/var
+COPY --from=build /venv /venv
+COPY --from=build /app /app
+COPY --from=build /build/static /app/static
+WORKDIR /app
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    DJANGO_SETTINGS_MODULE=marketplace.settings.prod \
+    DJANGO_STATIC_ROOT=/app/static MARKETPLACE_VAR_DIR=/app/var
+USER marketplace
+EXPOSE 8000
+VOLUME ["/app/var"]
+CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "warning", "--respawn-failed-workers", "--workers-kill-timeout", "30", "--metrics", "--metrics-address", "0.0.0.0", "--metrics-port", "9090", "marketplace.wsgi:application"]

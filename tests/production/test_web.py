@@ -1,0 +1,166 @@
+"""The web process of the image on real servers, behind the real nginx: TLS, addresses, ids, and a cache that dies."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.production.conftest import Installation, until
+from tests.production.environment import manage
+from tests.production.proxy import nginx_for
+from tests.production.test_images import image_command
+
+pytestmark = pytest.mark.integration
+
+HOST = "127.0.0.1"
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        return taken.getsockname()[1]
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_arguments: Any, **_options: Any) -> None:
+        return None
+
+
+_TRUSTING = ssl.create_default_context()
+_TRUSTING.check_hostname = False
+_TRUSTING.verify_mode = ssl.CERT_NONE
+_opener = urllib.request.build_opener(_NoRedirects, urllib.request.HTTPSHandler(context=_TRUSTING))
+
+
+def get(address: str, **headers: str) -> tuple[int, Any, str]:
+    request = urllib.request.Request(address, headers={name.replace("_", "-"): text for name, text in headers.items()})
+    try:
+        with _opener.open(request, timeout=10) as response:
+            return response.status, response.headers, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read().decode()
+
+
+def answers(address: str) -> bool:
+    try:
+        return get(address)[0] == 200
+    except OSError:
+        return False
+
+
+def start_web(installation: Installation, port: int, **changes: str) -> subprocess.Popen[bytes]:
+    """The image's own command, on this machine's port, with a tenth of its processes."""
+    command = image_command()
+    for option, value in (("--host", HOST), ("--port", str(port)), ("--workers", "1"), ("--metrics-address", HOST)):
+        command[command.index(option) + 1] = value
+    command[command.index("--metrics-port") + 1] = str(free_port())
+    process = installation.start("web", *command, **changes)
+    until(lambda: answers(f"http://{HOST}:{port}/readyz"), seconds=30, what="the web process is ready")
+    return process
+
+
+def gather_static(installation: Installation) -> None:
+    done = manage("collectstatic", "--noinput", environment=installation.environment)
+    assert done.returncode == 0, done.stderr
+
+
+def test_behind_the_proxy_pages_are_secure_and_their_id_is_in_the_log(installation: Installation, tmp_path: Path):
+    gather_static(installation)
+    port = free_port()
+    process = start_web(installation, port)
+    direct = f"http://{HOST}:{port}"
+
+    code, headers, _body = get(f"{direct}/")
+    assert (code, headers["Location"][:8]) == (301, "https://")
+    code, headers, body = get(
+        f"{direct}/", X_Forwarded_Proto="https", X_Forwarded_For="6.6.6.6, 203.0.113.7", X_Request_ID="from-the-proxy-1"
+    )
+    assert code == 200, body[:500]
+    assert "max-age=31536000" in headers["Strict-Transport-Security"]
+    assert headers["X-Request-ID"] == "from-the-proxy-1"
+    assert get(f"{direct}/statusz", X_Forwarded_For="203.0.113.7")[0] == 403
+    assert json.loads(get(f"{direct}/statusz")[2])["database"]["status"] == "ok"
+    style = re.search(r'href="(/static/[^"]+\.css)"', body)
+    assert style
+    code, headers, _body = get(f"{direct}{style[1]}", X_Forwarded_Proto="https")
+    assert code == 200
+    assert "immutable" in headers["Cache-Control"]
+
+    # SIGTERM ends it without being forced.
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    lines = [entry for entry in installation.log("web") if entry["event"] == "request"]
+    seen = {(entry["path"], entry["status"]): entry["request_id"] for entry in lines}
+    assert seen["/", 200] == "from-the-proxy-1"
+    assert not any(entry["path"] == "/readyz" for entry in lines)
+
+
+def test_through_nginx_the_visitor_cannot_choose_an_address_and_figures_stay_inside(
+    installation: Installation, tmp_path: Path
+):
+    gather_static(installation)
+    port, http_port, https_port = free_port(), free_port(), free_port()
+    nginx, configuration = nginx_for(tmp_path, f"{HOST}:{port}", http_port=http_port, https_port=https_port)
+    start_web(installation, port)
+    with (tmp_path / "nginx.log").open("wb") as log:
+        proxy = subprocess.Popen(
+            [nginx, "-c", str(configuration), "-p", str(tmp_path), "-e", str(tmp_path / "error.log")]
+            + ["-g", "daemon off; user root;" if os.getuid() == 0 else "daemon off;"],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    installation.processes.append(proxy)
+    outside = f"https://{HOST}:{https_port}"
+    until(lambda: answers(f"{outside}/"), seconds=15, what="nginx passes pages on")
+
+    code, headers, _body = get(f"http://{HOST}:{http_port}/about/")
+    assert (code, headers["Location"]) == (301, f"https://{HOST}/about/")
+    assert get(f"{outside}/metrics")[0] == 404
+    assert get(f"{outside}/statusz")[0] == 404
+    code, headers, _body = get(f"{outside}/about/", X_Forwarded_For="127.0.0.1", X_Request_ID="chosen-by-visitor")
+    assert code == 200
+    assert headers["X-Request-ID"] != "chosen-by-visitor"
+
+
+def test_pages_go_on_when_the_cache_dies(installation: Installation, servers: dict[str, str]):
+    """A Redis of our own is killed under the web process: no page and no API answer fails (reliability.md R9)."""
+    redis = shutil.which("redis-server")
+    if redis is None:
+        pytest.skip("redis-server is not installed here")
+    gather_static(installation)
+    cache_port, port = free_port(), free_port()
+    server = subprocess.Popen(
+        [redis, "--port", str(cache_port), "--bind", HOST, "--save", "", "--dir", str(installation.folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    installation.processes.append(server)
+    start_web(installation, port, CACHE_URL=f"redis://{HOST}:{cache_port}/0")
+    pages = [f"http://{HOST}:{port}{path}" for path in ("/", "/scenarios/", "/api/v1/scenarios/", "/readyz")]
+
+    def codes() -> list[int]:
+        return [get(page, X_Forwarded_Proto="https")[0] for page in pages]
+
+    until(
+        lambda: json.loads(get(f"http://{HOST}:{port}/statusz")[2])["cache"]["status"] == "ok",
+        seconds=10,
+        what="the cache is in use",
+    )
+    before = codes()
+    installation.kill(server)
+    after = [codes() for _round in range(5)]
+    assert [code for code in before if code >= 500] == []
+    assert after == [before] * 5
+    assert json.loads(get(f"http://{HOST}:{port}/statusz")[2])["cache"]["status"] == "down"
