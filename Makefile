@@ -27,7 +27,7 @@ run: install ## Start everything at http://127.0.0.1:8000 with demo data on firs
 	@exec $(MANAGE) serve --host $(HOST) --port $(PORT)
 
 test: install ## Everything CI runs
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: install ## Style, layers, types, migrations, schema: everything a machine can judge without running
 	@$(BIN)/ruff check .

@@ -1,13 +1,13 @@
 """Fixtures of every test: classification and working days loaded once, the clock held on request."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 
 import pytest
 from django.core.cache import cache
 from django.core.management import call_command
-from pytest_django.plugin import DjangoDbBlocker
+from pytest_django.plugin import DjangoDbBlocker, blocking_manager_key
 
 from core import classification
 from core.clock import BEIJING, frozen
@@ -29,6 +29,23 @@ def load_reference_data() -> None:
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     with django_db_blocker.unblock():
         load_reference_data()
+
+
+def empties_the_tables(item: pytest.Item) -> bool:
+    """Whether the test's clean-up empties the tables, instead of rolling a transaction back."""
+    marker = item.get_closest_marker("django_db")
+    fixtures = getattr(item, "fixturenames", ())
+    return "transactional_db" in fixtures or bool(marker and marker.kwargs.get("transaction"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """After a test that emptied the tables, the next one finds the reference data again, in whatever order they run."""
+    result = yield
+    if empties_the_tables(item):
+        with item.config.stash[blocking_manager_key].unblock():
+            load_reference_data()
+    return result
 
 
 @pytest.fixture
