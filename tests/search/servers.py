@@ -99,3 +99,52 @@ def http(status: str, body: bytes, *headers: str) -> bytes:
     """A whole answer."""
     lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+class Gate:
+    """Stands before the real server and can be shut: `shut` refuses and cuts, `hang` takes requests and is silent."""
+
+    def __init__(self) -> None:
+        host, port = search_url().split("://", 1)[1].split("/")[0].split(",")[0].rsplit(":", 1)
+        self._target = (host, int(port))
+        self._front = FaultServer()
+        self._front._serve = self._serve  # type: ignore[method-assign]
+        self._silent = False
+        self.open()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._front.port}"
+
+    def open(self) -> None:
+        self._silent = False
+        self._front.start(None)
+
+    def shut(self) -> None:
+        self._front.refuse()
+
+    def hang(self) -> None:
+        self._front.refuse()
+        self._silent = True
+        self._front.start(None)
+
+    def _serve(self, near: socket.socket) -> None:
+        if self._silent:
+            with suppress(OSError):
+                while near.recv(65536):
+                    pass
+            return
+        with socket.create_connection(self._target) as far:
+            back = threading.Thread(target=_pass_on, args=(far, near), daemon=True)
+            back.start()
+            _pass_on(near, far)
+            back.join()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while part := source.recv(65536):
+            sink.sendall(part)
+    for end in (source, sink):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
