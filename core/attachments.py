@@ -12,6 +12,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from core import audit
+from core.attachment_text import personal_numbers_in
 from core.enums import PublicityClass, ScanState
 from core.errors import InvalidInput, ObjectNotFound
 from core.models import Attachment
@@ -105,9 +106,7 @@ def attach(
 ) -> Attachment:
     """Keep `file` beside `subject`. The caller has checked that the person may write the subject."""
     content_type = checked_content_type(file)
-    digest = hashlib.sha256()
-    for chunk in file.chunks():
-        digest.update(chunk)
+    content = file.read()
     file.seek(0)
     attachment = Attachment(
         subject_type=subject._meta.label_lower,
@@ -116,9 +115,10 @@ def attach(
         original_name=PurePosixPath(file.name or "").name[-LONGEST_NAME:],
         content_type=content_type,
         size=file.size or 0,
-        sha256=digest.hexdigest(),
+        sha256=hashlib.sha256(content).hexdigest(),
         publicity=publicity,
         scan_state=ScanState.CLEAN,
+        personal_numbers=personal_numbers_in(content, content_type),
         uploaded_by=acting_user,
     )
     attachment.file.save("content", file, save=False)

@@ -294,6 +294,7 @@ class Attachment(models.Model):
     sha256 = models.CharField(max_length=64)
     publicity = models.CharField(max_length=10, choices=PublicityClass.choices, default=PublicityClass.PRIVATE)
     scan_state = models.CharField(max_length=10, choices=ScanState.choices, default=ScanState.PENDING)
+    personal_numbers = models.JSONField(default=list, blank=True)
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=now, editable=False)
 

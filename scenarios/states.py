@@ -26,6 +26,7 @@ from scenarios.permissions import (
     may_review_provincially,
 )
 from scenarios.validators import (
+    attachment_problems,
     date_problems,
     fair_competition_problems,
     personal_information_problems,
@@ -88,7 +89,7 @@ def secrecy_is_reviewed(_scenario: Scenario, context: Context) -> list[Reason]:
 
 
 def is_fit_to_publish(scenario: Scenario, _context: Context) -> list[Reason]:
-    return fair_competition_problems(scenario) + personal_information_problems(scenario)
+    return fair_competition_problems(scenario) + personal_information_problems(scenario) + attachment_problems(scenario)
 
 
 def dates_lie_ahead(scenario: Scenario, _context: Context) -> list[Reason]:

@@ -8,7 +8,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from core.attachment_text import UNREADABLE
+from core.attachments import attachments_of
 from core.clock import database_now, today
+from core.enums import PublicityClass
 from core.errors import Reason
 from core.personal_information import LABELS, scan
 from scenarios.enums import FundingNature, Restriction, ScenarioType
@@ -170,6 +173,24 @@ def personal_information_problems(scenario: Scenario) -> list[Reason]:
     return problems
 
 
+def attachment_problems(scenario: Scenario) -> list[Reason]:
+    """V18 for files: a public attachment with personal numbers, or one that cannot be read, is not published."""
+    problems = []
+    if scenario.pk is None:
+        return problems
+    for attachment in attachments_of(scenario).filter(publicity=PublicityClass.PUBLIC).exclude(personal_numbers=[]):
+        if attachment.personal_numbers == [UNREADABLE]:
+            text = _("公开附件“%s”已加密或损坏，无法检查其中有无个人信息，请换成可以打开的文件，或改为不公开。")
+            problems.append(Reason("attachment_unreadable", text % attachment.original_name))
+            continue
+        text = _("公开附件“%(name)s”中有%(found)s，请删去后重新上传，或改为不公开。") % {
+            "name": attachment.original_name,
+            "found": "、".join(attachment.personal_numbers),
+        }
+        problems.append(Reason("personal_information", text))
+    return problems
+
+
 def submission_problems(scenario: Scenario) -> list[Reason]:
     """Everything that stands between a draft and its submission."""
     return (
@@ -177,6 +198,7 @@ def submission_problems(scenario: Scenario) -> list[Reason]:
         + statement_problems(scenario)
         + fair_competition_problems(scenario)
         + personal_information_problems(scenario)
+        + attachment_problems(scenario)
     )
 
 

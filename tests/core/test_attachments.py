@@ -6,10 +6,12 @@ import zipfile
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from core.attachment_text import UNREADABLE, personal_numbers_in
 from core.attachments import LARGEST_BYTES, attach, attachment_for
-from core.errors import InvalidInput, ObjectNotFound
+from core.errors import GuardFailed, InvalidInput, ObjectNotFound
 from core.models import Attachment
-from tests.factories import make_person, make_scenario
+from scenarios import services
+from tests.factories import make_person, make_scenario, make_submittable_scenario
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
 
@@ -79,3 +81,43 @@ def test_a_private_file_is_there_for_its_owner_and_missing_for_others():
     assert attachment_for(clerk, kept.public_id) == kept
     with pytest.raises(ObjectNotFound):
         attachment_for(make_person("demand_submitter"), kept.public_id)
+
+
+def word(text: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as package:
+        package.writestr("[Content_Types].xml", "<x/>")
+        package.writestr("word/document.xml", f"<w:document><w:p><w:t>{text}</w:t></w:p></w:document>")
+    return buffer.getvalue()
+
+
+def test_a_mobile_number_in_a_public_attachment_stops_publication_and_a_private_one_does_not():
+    clerk = make_person("demand_submitter")
+    scenario = make_submittable_scenario(clerk.current_organisation)
+    kept = attach(
+        acting_user=clerk,
+        subject=scenario,
+        file=SimpleUploadedFile("附件.docx", word("联系人王某 13905310001")),
+        purpose="附件",
+        publicity="public",
+    )
+
+    with pytest.raises(GuardFailed) as refusal:
+        services.scenario_submit(scenario_id=scenario.pk, acting_user=clerk)
+    assert [reason.code for reason in refusal.value.reasons] == ["personal_information"]
+    assert "附件.docx" in refusal.value.message
+    assert "13905310001" not in refusal.value.message
+
+    Attachment.objects.filter(pk=kept.pk).update(publicity="private")
+    assert services.scenario_submit(scenario_id=scenario.pk, acting_user=clerk).state == "submitted"
+
+
+def test_a_public_attachment_that_cannot_be_read_is_not_published():
+    assert personal_numbers_in(PDF[:20], "application/pdf") == [UNREADABLE]
+
+
+def test_a_number_split_over_runs_of_a_word_file_is_still_found():
+    split = word("1390</w:t></w:r><w:r><w:t>5310001")
+    assert personal_numbers_in(split, "application/vnd.openxmlformats-officedocument.wordprocessingml.document") == [
+        "手机号码 139******01"
+    ]
