@@ -1,6 +1,7 @@
 """One demand against many capabilities: time of a match with reasons, Python's own share, memory.
 
     .venv/bin/python benchmarks/match_bench.py --capabilities 100000 --demands 100
+    .venv/bin/python benchmarks/match_bench.py --engine elasticsearch://127.0.0.1:19200
 
 Texts come from a generator of its own (a Zipf vocabulary of made-up two- and three-character words, grouped in topics),
 so that nothing is copied and document frequencies look like a language's. Prints medians, 95th percentiles and the
@@ -24,12 +25,15 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT_ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings.dev")
 
+import django  # noqa: E402
+
 from matching.evaluation import percentile  # noqa: E402 - run as a file, the project must be put on the path first
 from matching.matcher import collection_statistics, match, proposal_query  # noqa: E402
 from matching.scoring import Facts, Profile, Subject  # noqa: E402
 from search.analysis import count_ids  # noqa: E402
-from search.contract import Put, Schema  # noqa: E402
+from search.contract import Engine, Put, Schema  # noqa: E402
 from search.engines.bulk import write_batches  # noqa: E402
+from search.engines.elasticsearch import Connection, ElasticsearchEngine  # noqa: E402
 from search.engines.embedded import EmbeddedEngine  # noqa: E402
 from search.match_text import MATCH_FIELDS, MatchText  # noqa: E402
 from search.statistics import SAMPLE_SIZE, StatisticsBuilder, TermStatistics  # noqa: E402
@@ -116,7 +120,16 @@ def batches(language: Language, sizes: TermStatistics, number: int) -> Iterator[
     yield batch
 
 
-def build(folder: Path, number: int) -> dict[str, float]:
+def engine_of(address: str, folder: Path) -> Engine:
+    """The embedded engine in `folder`, or a cluster with an index prefix of the benchmark's own."""
+    if not address:
+        return EmbeddedEngine(folder)
+    django.setup()  # an outage is told in the language of the installation
+    nodes = tuple(f"http://{node}" for node in address.removeprefix("elasticsearch://").split(","))
+    return ElasticsearchEngine(Connection(nodes=nodes, prefix="benchmark", replicas="0"))
+
+
+def build(engine: Engine, folder: Path, number: int) -> dict[str, float]:
     """Index `number` capabilities; returns sizes and the rate."""
     language = Language(1)
     builder = StatisticsBuilder()
@@ -124,7 +137,7 @@ def build(folder: Path, number: int) -> dict[str, float]:
         text, _facts = language.document()
         builder.add(count_ids(text.title_counts), count_ids(text.text_counts))
     sizes = builder.finish()
-    engine = EmbeddedEngine(folder)
+    engine.drop(SCHEMA.name, GENERATION)
     engine.create(SCHEMA, GENERATION)
     started = time.perf_counter()
     for _written in write_batches(engine, SCHEMA, GENERATION, batches(language, sizes, number)):
@@ -140,9 +153,9 @@ def build(folder: Path, number: int) -> dict[str, float]:
     }
 
 
-def measure(folder: Path, demands: int, sizes: TermStatistics) -> dict[str, float]:
+def measure(engine: Engine, demands: int, sizes: TermStatistics) -> dict[str, float]:
     """Match `demands` demands; every time in milliseconds."""
-    engine, profile, language = EmbeddedEngine(folder), Profile(), Language(1)
+    profile, language = Profile(), Language(1)
     language.random.seed(2)
     subjects = [language.demand() for _ in range(demands)]
     for subject in subjects[:5]:
@@ -188,20 +201,22 @@ def main() -> int:
     parser.add_argument("--capabilities", type=int, default=100_000)
     parser.add_argument("--demands", type=int, default=100)
     parser.add_argument("--index", type=Path, help="a folder built before is used again; a new one is kept")
+    parser.add_argument("--engine", default="", help="elasticsearch://host:port[,host2:port2]; embedded without it")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         built = json.loads(options.worker)
         sizes = TermStatistics(0, built["mean_title_length"], built["mean_text_length"])
-        print(json.dumps(measure(options.index, options.demands, sizes)))
+        print(json.dumps(measure(engine_of(options.engine, options.index), options.demands, sizes)))
         return 0
     with tempfile.TemporaryDirectory(prefix="match-bench-") as temporary:
         folder = options.index or Path(temporary) / "index"
         described = folder / "built.json"
         if not described.is_file():
             folder.mkdir(parents=True, exist_ok=True)
-            described.write_text(json.dumps(build(folder, options.capabilities)), encoding="utf-8")
+            built_now = build(engine_of(options.engine, folder), folder, options.capabilities)
+            described.write_text(json.dumps(built_now), encoding="utf-8")
         built = json.loads(described.read_text(encoding="utf-8"))
         command = [
             sys.executable,
@@ -212,9 +227,11 @@ def main() -> int:
             "--index",
             str(folder),
         ]
-        command += ["--demands", str(options.demands)]
+        command += ["--demands", str(options.demands), "--engine", options.engine]
         answer = subprocess.run(command, check=True, capture_output=True, cwd=PROJECT_ROOT)
         figures = built | json.loads(answer.stdout)
+        if options.engine and not options.index:
+            engine_of(options.engine, folder).drop(SCHEMA.name, GENERATION)
     figures["ratio_to_raw_query"] = figures["match_p50"] / figures["raw_query_p50"]
     missed = [
         name
