@@ -126,20 +126,37 @@ class Installation:
                 self.kill(process)
 
 
-@pytest.fixture
-def installation(servers: dict[str, str], tmp_path: Path) -> Iterator[Installation]:
-    """A migrated, empty installation of its own; nothing is left of it afterwards."""
-    name = f"marketplace_production_{uuid.uuid4().hex[:8]}"
-    parts = urlsplit(servers["TEST_DATABASE_URL"])
+def _database(servers: dict[str, str], name: str, statement: str) -> str:
+    """Run `statement` about the database `name` on the test server; returns the database's address."""
     with psycopg.connect(servers["TEST_DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    made = Installation(tmp_path, servers, urlunsplit(parts._replace(path=f"/{name}")))
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))  # type: ignore[arg-type]
+    return urlunsplit(urlsplit(servers["TEST_DATABASE_URL"])._replace(path=f"/{name}"))
+
+
+@pytest.fixture(scope="session")
+def prepared_database(servers: dict[str, str]) -> Iterator[str]:
+    """Name of a migrated database with the code tables, from which each installation's own is copied."""
+    name = f"marketplace_prepared_{uuid.uuid4().hex[:8]}"
+    url = _database(servers, name, "CREATE DATABASE {}")
     try:
+        environment = production_environment(DATABASE_URL=url)
         for command in (("migrate", "--verbosity", "0"), ("load_classification",), ("load_workdays", "2025", "2026")):
-            done = manage(*command, environment=made.environment)
+            done = manage(*command, environment=environment)
             assert done.returncode == 0, done.stderr[-3000:]
+        yield name
+    finally:
+        _database(servers, name, "DROP DATABASE {} WITH (FORCE)")
+
+
+@pytest.fixture
+def installation(servers: dict[str, str], prepared_database: str, tmp_path: Path) -> Iterator[Installation]:
+    """An empty installation of its own; nothing is left of it afterwards."""
+    name = f"marketplace_production_{uuid.uuid4().hex[:8]}"
+    made = Installation(
+        tmp_path, servers, _database(servers, name, f"CREATE DATABASE {{}} TEMPLATE {prepared_database}")
+    )
+    try:
         yield made
     finally:
         made.stop()
-        with psycopg.connect(servers["TEST_DATABASE_URL"], autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        _database(servers, name, "DROP DATABASE {} WITH (FORCE)")
