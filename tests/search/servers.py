@@ -6,7 +6,7 @@ import socket
 import threading
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -51,6 +51,7 @@ class FaultServer:
         self.connections = 0
         self._listener: socket.socket | None = None
         self._open: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
 
@@ -63,7 +64,7 @@ class FaultServer:
         self.answer = answer
         if self._listener is None:
             self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
-            threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+            self._begin(self._accept, self._listener)
 
     def refuse(self) -> None:
         """Close the port and every connection."""
@@ -77,6 +78,14 @@ class FaultServer:
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
         self._open.clear()
+        for thread in self._threads:
+            thread.join(5)
+        self._threads.clear()
+
+    def _begin(self, work: Callable[[socket.socket], None], given: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=(given,), daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -86,7 +95,7 @@ class FaultServer:
                 return
             self.connections += 1
             self._open.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            self._begin(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError):
