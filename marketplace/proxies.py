@@ -25,7 +25,9 @@ class ClientAddressMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.META["REMOTE_ADDR"] = client_address(
-            request.headers.get("X-Forwarded-For", ""), request.META.get("REMOTE_ADDR", ""), settings.TRUSTED_PROXIES
+            request.headers.get("X-Forwarded-For", ""),
+            request.META.get("REMOTE_ADDR", ""),
+            getattr(settings, "TRUSTED_PROXIES", 0),
         )
         # From here on there is one address; nobody reads the header a second way.
         request.META.pop("HTTP_X_FORWARDED_FOR", None)

@@ -8,8 +8,10 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
 import urllib.error
 import urllib.request
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from tests.production.conftest import Installation, until
 from tests.production.environment import manage
 from tests.production.proxy import nginx_for
 from tests.production.test_images import image_command
+from tests.production.test_workers import NOTICES, OPEN, mails
 
 pytestmark = pytest.mark.integration
 
@@ -58,13 +61,13 @@ def answers(address: str) -> bool:
         return False
 
 
-def start_web(installation: Installation, port: int, **changes: str) -> subprocess.Popen[bytes]:
+def start_web(installation: Installation, port: int, name: str = "web", **changes: str) -> subprocess.Popen[bytes]:
     """The image's own command, on this machine's port, with a tenth of its processes."""
     command = image_command()
     for option, value in (("--host", HOST), ("--port", str(port)), ("--workers", "1"), ("--metrics-address", HOST)):
         command[command.index(option) + 1] = value
     command[command.index("--metrics-port") + 1] = str(free_port())
-    process = installation.start("web", *command, **changes)
+    process = installation.start(name, *command, **changes)
     until(lambda: answers(f"http://{HOST}:{port}/readyz"), seconds=30, what="the web process is ready")
     return process
 
@@ -105,6 +108,19 @@ def test_behind_the_proxy_pages_are_secure_and_their_id_is_in_the_log(installati
     assert not any(entry["path"] == "/readyz" for entry in lines)
 
 
+def start_nginx(installation: Installation, nginx: str, configuration: Path) -> None:
+    folder = configuration.parent
+    with (folder / "nginx.log").open("wb") as log:
+        proxy = subprocess.Popen(
+            [nginx, "-c", str(configuration), "-p", str(folder), "-e", str(folder / "error.log")]
+            + ["-g", "daemon off; user root;" if os.getuid() == 0 else "daemon off;"],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    installation.processes.append(proxy)
+
+
 def test_through_nginx_the_visitor_cannot_choose_an_address_and_figures_stay_inside(
     installation: Installation, tmp_path: Path
 ):
@@ -112,15 +128,7 @@ def test_through_nginx_the_visitor_cannot_choose_an_address_and_figures_stay_ins
     port, http_port, https_port = free_port(), free_port(), free_port()
     nginx, configuration = nginx_for(tmp_path, f"{HOST}:{port}", http_port=http_port, https_port=https_port)
     start_web(installation, port)
-    with (tmp_path / "nginx.log").open("wb") as log:
-        proxy = subprocess.Popen(
-            [nginx, "-c", str(configuration), "-p", str(tmp_path), "-e", str(tmp_path / "error.log")]
-            + ["-g", "daemon off; user root;" if os.getuid() == 0 else "daemon off;"],
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    installation.processes.append(proxy)
+    start_nginx(installation, nginx, configuration)
     outside = f"https://{HOST}:{https_port}"
     until(lambda: answers(f"{outside}/"), seconds=15, what="nginx passes pages on")
 
@@ -164,3 +172,61 @@ def test_pages_go_on_when_the_cache_dies(installation: Installation, servers: di
     assert [code for code in before if code >= 500] == []
     assert after == [before] * 5
     assert json.loads(get(f"http://{HOST}:{port}/statusz")[2])["cache"]["status"] == "down"
+
+
+def test_a_rolling_restart_under_load_fails_no_request_and_doubles_no_notice(
+    installation: Installation, tmp_path: Path
+):
+    """R17: two web processes and a worker are replaced one after the other while people read and notices go out."""
+    gather_static(installation)
+    ports = [free_port(), free_port()]
+    https_port = free_port()
+    upstream = f"{HOST}:{ports[0]};\n        server {HOST}:{ports[1]}"
+    nginx, configuration = nginx_for(tmp_path, upstream, http_port=free_port(), https_port=https_port)
+    # One visitor makes all the load here: the limit per visitor is another test's business.
+    configuration.write_text(configuration.read_text().replace("rate=30r/s", "rate=3000r/s"))
+    webs = [start_web(installation, port, f"web-{port}") for port in ports]
+    worker = installation.worker("relay,mail,maintenance")
+    installation.beat()
+    start_nginx(installation, nginx, configuration)
+    address = f"https://{HOST}:{https_port}/about/"
+    until(lambda: answers(address), seconds=15, what="nginx passes pages on")
+
+    answered: Counter[int | str] = Counter()
+    enough = threading.Event()
+
+    def visited(name: str) -> bool:
+        return any(entry.get("path") == "/about/" for entry in installation.log(name))
+
+    def read() -> None:
+        while not enough.is_set():
+            try:
+                answered[get(address)[0]] += 1
+            except OSError as error:
+                answered[type(error).__name__] += 1
+
+    readers = [threading.Thread(target=read) for _reader in range(2)]
+    for reader in readers:
+        reader.start()
+    try:
+        installation.step("verify", "150")
+        until(lambda: installation.number(NOTICES) > 0, seconds=30, what="notices go out")
+        worker.send_signal(signal.SIGTERM)
+        next_worker = installation.worker("relay,mail,maintenance")
+        for web, port in zip(webs, ports, strict=True):
+            web.send_signal(signal.SIGTERM)
+            assert web.wait(40) == 0
+            start_web(installation, port, f"web-{port}-new")
+            # As docs/operations.md §3 says: the next one only when nginx sends visitors to this one again.
+            until(lambda name=f"web-{port}-new": visited(name), seconds=15, what="nginx uses the new process")
+        assert worker.wait(60) == 0
+        until(lambda: installation.number(OPEN) == 0, seconds=60, what="every delivery is done")
+        assert next_worker.poll() is None
+    finally:
+        enough.set()
+        for reader in readers:
+            reader.join()
+    print(f"answers during the restart: {dict(answered)}")
+    assert set(answered) == {200}
+    assert installation.number(NOTICES) == 150
+    assert Counter(mails(installation.mail_folder).values()) == {1: 150}
