@@ -9,6 +9,7 @@ from accounts.enums import OrganisationState as S
 from accounts.models import Organisation
 from accounts.permissions import may_manage_organisation, may_suspend_organisation, may_verify_organisation
 from core.errors import Reason
+from core.guards import has_comment
 from core.transitions import Machine, Transition
 from core.unified_code import problem_with
 
@@ -24,13 +25,6 @@ def has_valid_code(organisation: Organisation, _context: Mapping[str, Any]) -> l
 def has_region(organisation: Organisation, _context: Mapping[str, Any]) -> list[Reason]:
     """Without a region no reviewer is responsible."""
     return [] if organisation.region_id else [Reason("region_missing", str(_("请选择所在地区。")), "region")]
-
-
-def has_comment(_organisation: Organisation, context: Mapping[str, Any]) -> list[Reason]:
-    """Who is sent back is told what to mend."""
-    if str(context.get("comment", "")).strip():
-        return []
-    return [Reason("comment_missing", str(_("请写明意见，让对方知道要修改什么。")), "comment")]
 
 
 ORGANISATION_MACHINE: Machine = {

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.errors import Reason
+from core.guards import has_comment, has_defects
 from core.quarters import Quarter
 from core.transitions import Machine, Transition
 from scenarios.enums import QuarterlyListState as L
@@ -66,19 +67,6 @@ def is_not_listed_already(scenario: Scenario, _context: Context) -> list[Reason]
             "title",
         )
     ]
-
-
-def has_defects(_scenario: Scenario, context: Context) -> list[Reason]:
-    """All that must be mended is told at once."""
-    if context.get("defects"):
-        return []
-    return [Reason("defects_missing", _("请逐条写明需要补充或修改的内容（一次性告知）。"), "defects")]
-
-
-def has_comment(_obj: Any, context: Context) -> list[Reason]:
-    if str(context.get("comment", "")).strip():
-        return []
-    return [Reason("comment_missing", _("请写明理由，对方会看到。"), "comment")]
 
 
 def secrecy_is_reviewed(_scenario: Scenario, context: Context) -> list[Reason]:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from core.clock import today
 from core.errors import Reason
+from core.guards import has_comment, has_defects
 from core.transitions import Machine, Transition
 from vendors.enums import CapabilityState as S
 from vendors.models import Capability
@@ -28,18 +29,6 @@ def vendor_is_verified(capability: Capability, _context: Context) -> list[Reason
     if capability.vendor.organisation.is_verified:
         return []
     return [Reason("vendor_not_verified", _("本单位尚未通过核验，请先在“本机构”页面申请核验。"))]
-
-
-def has_defects(_capability: Capability, context: Context) -> list[Reason]:
-    if context.get("defects"):
-        return []
-    return [Reason("defects_missing", _("请逐条写明需要补充或修改的内容（一次性告知）。"), "defects")]
-
-
-def has_comment(_capability: Capability, context: Context) -> list[Reason]:
-    if str(context.get("comment", "")).strip():
-        return []
-    return [Reason("comment_missing", _("请写明理由，对方会看到。"), "comment")]
 
 
 def ends_soon(capability: Capability, _context: Context) -> list[Reason]:
