@@ -6,7 +6,9 @@ Every function returns all reasons against, never the first only (domain.md §3.
 from collections.abc import Iterable
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from core.attachment_text import UNREADABLE
 from core.attachments import attachments_of
@@ -18,26 +20,26 @@ from scenarios.enums import FundingNature, Restriction, ScenarioType
 from scenarios.models import Scenario
 
 #: The task list of the form: section → (title, fields), in the order a clerk fills them in.
-SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+SECTIONS: dict[str, tuple[str | Promise, tuple[str, ...]]] = {
     "basics": (
-        "基本情况",
+        gettext_lazy("基本情况"),
         ("title", "scenario_type", "category", "industry", "region", "level", "lead_department", "is_cross_region"),
     ),
-    "need": ("需求内容", ("pain_point", "description", "target_indicators", "tags")),
+    "need": (gettext_lazy("需求内容"), ("pain_point", "description", "target_indicators", "tags")),
     "conditions": (
-        "条件与数据",
+        gettext_lazy("条件与数据"),
         ("available_resources", "data_needs", "data_class", "acceptance_method", "intellectual_property"),
     ),
     "money": (
-        "资金与时间",
+        gettext_lazy("资金与时间"),
         ("funding_nature", "budget_text", "timeframe_text", "needed_by", "deadline_at"),
     ),
     "eligibility": (
-        "对供给方的要求",
+        gettext_lazy("对供给方的要求"),
         ("eligibility_conditions", "required_credentials", "restricts_by"),
     ),
     "contact": (
-        "联系方式与声明",
+        gettext_lazy("联系方式与声明"),
         (
             "public_contact_office",
             "public_contact_phone",

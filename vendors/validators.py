@@ -1,6 +1,8 @@
 """What a capability must carry before it is submitted. All reasons are returned, never the first only."""
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from core.errors import Reason
 from core.personal_information import LABELS, scan
@@ -18,10 +20,10 @@ LONGEST_TEXT = 10_000
 SHORTEST_DESCRIPTION = 20
 
 #: The task list of the form.
-SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "basics": ("基本情况", ("title", "summary", "category", "industry", "tags")),
-    "content": ("能力说明", ("description", "scenarios_of_use", "technical_features")),
-    "service": ("服务范围与价格", ("serves_whole_province", "service_regions", "price_text")),
+SECTIONS: dict[str, tuple[str | Promise, tuple[str, ...]]] = {
+    "basics": (gettext_lazy("基本情况"), ("title", "summary", "category", "industry", "tags")),
+    "content": (gettext_lazy("能力说明"), ("description", "scenarios_of_use", "technical_features")),
+    "service": (gettext_lazy("服务范围与价格"), ("serves_whole_province", "service_regions", "price_text")),
 }
 
 
