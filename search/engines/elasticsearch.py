@@ -69,6 +69,8 @@ WRITE_PAUSES = (0.1, 0.4, 1.0)
 BULK_OPERATIONS = 1_000
 BULK_BYTES = 5_000_000
 VERSIONS_PAGE = 5_000
+#: Documents from which a promoted generation is merged.
+MERGED_FROM = 5_000
 #: Characters of a prefix sent as a pattern; the rest is compared here.
 PATTERN_LENGTH = 100
 LONGEST_KEYWORD = 8_000
@@ -198,7 +200,7 @@ class ElasticsearchEngine:
 
     def promote(self, schema: Schema, generation: str) -> None:
         name, alias = self._index(schema, generation), self._alias(schema)
-        self._refresh(name)
+        documents = self.probe(schema, generation)
         self._call(
             lambda client: client.indices.update_aliases(
                 actions=[
@@ -210,6 +212,15 @@ class ElasticsearchEngine:
         )
         # What another process wrote in between without knowing that it would be read.
         self._refresh(name)
+        if documents >= MERGED_FROM:
+            self._merge(name)
+
+    def _merge(self, name: str) -> None:
+        """Have the server make one segment of a fresh generation, in its own time: half the size and query time."""
+        with suppress(EngineUnavailable):
+            self._call(
+                lambda client: client.indices.forcemerge(index=name, max_num_segments=1, wait_for_completion=False)
+            )
 
     def current(self, schema: Schema) -> str | None:
         alias = self._alias(schema)
@@ -300,7 +311,7 @@ class ElasticsearchEngine:
         asked = {facet.name for facet in query.facets}
         own = [entry for entry in query.filters if entry.facet in asked]
         common = [entry for entry in query.filters if entry.facet not in asked]
-        search = Search().query(_compile(query.clauses, common))
+        search = Search().query(_compile(query.clauses, common, named=query.count_total))
         stored = (*schema.names(Kind.STORED_TEXT), *schema.names(Kind.STORED_BYTES))
         search = search.extra(
             size=query.limit, from_=query.offset, track_total_hits=query.count_total, timeout=SERVER_LIMIT
@@ -562,24 +573,28 @@ def _frequencies(answer: Mapping[str, Any], field_name: str) -> tuple[int, dict[
     return documents, {term: about.get("doc_freq", 0) for term, about in found["terms"].items()}
 
 
-def _compile(clauses: Sequence[Clause], filters: Sequence[Filter]) -> Any:
-    """The `bool` query. Its clauses carry their names; a plain union of terms stays flat, which the server prunes."""
+def _compile(clauses: Sequence[Clause], filters: Sequence[Filter], *, named: bool = True) -> Any:
+    """The `bool` query; a plain union of terms stays flat, which the server prunes.
+
+    Clauses carry their names, except for proposals: weighing explains those, and 200 named hits cost a third more.
+    """
     required: list[Any] = []
     optional: list[Any] = []
     for clause in clauses:
         terms = [_term(clause.field, term, weight * clause.weight) for term, weight in clause.terms]
         if not terms:
             continue
+        options: dict[str, Any] = {"_name": clause.name} if named else {}
         if clause.all_terms:
-            whole = Q("bool", must=terms, _name=clause.name)
+            whole = Q("bool", must=terms, **options)
         else:
-            whole = Q("bool", should=terms, minimum_should_match=1, _name=clause.name)
+            whole = Q("bool", should=terms, minimum_should_match=1, **options)
         (required if clause.required else optional).append(whole)
     if not required and not optional:
         if clauses:
             return Q("match_none")
         return Q("bool", filter=[Q("term", **{_LIVE: True}), _conditions(filters)])
-    options: dict[str, Any] = {"must": required} if required else {"minimum_should_match": 1}
+    options = {"must": required} if required else {"minimum_should_match": 1}
     if optional:
         options["should"] = optional
     if filters:

@@ -274,3 +274,18 @@ def test_frequencies_of_an_empty_index_are_nothing(cluster):
 
 def test_a_server_is_named_by_the_environment():
     assert search_url().startswith("elasticsearch://")
+
+
+def test_a_large_generation_is_merged_into_one_segment(cluster, monkeypatch):
+    monkeypatch.setattr("search.engines.elasticsearch.MERGED_FROM", 30)
+    cluster.create(SCHEMA, "two")
+    for start in range(0, 40, 10):
+        cluster.write(SCHEMA, "two", [Put(str(number), 1, {"text": "水"}) for number in range(start, start + 10)])
+        cluster.probe(SCHEMA, "two")
+    cluster.promote(SCHEMA, "two")
+    deadline = time.monotonic() + 20
+    pattern = f"/_cat/segments/{cluster.connection.prefix}-*-two?format=json&h=searchable,docs.count"
+    while (segments := len([entry for entry in ask("GET", pattern) if entry["searchable"] == "true"])) > 1:
+        assert time.monotonic() < deadline, segments
+        cluster._refresh(cluster._index(SCHEMA, "two"))
+    assert cluster.probe(SCHEMA) == 40
