@@ -1,10 +1,12 @@
 """What only a cluster can suffer: refused, silent, busy or senseless nodes, refused documents; and its settings."""
 
+import re
 import time
 from base64 import b64encode
 from collections.abc import Iterator
 
 import pytest
+from django import conf
 from django.core.exceptions import ImproperlyConfigured
 
 from search.contract import Clause, Delete, EngineUnavailable, Field, IndexMissing, Kind, Put, Query, Schema
@@ -158,6 +160,24 @@ def test_a_dead_node_among_several_is_passed_over(server: FaultServer):
         assert engine.breaker.is_open is False
 
 
+def test_a_silent_node_among_several_costs_one_request(server: FaultServer):
+    with cluster_of_its_own() as url:
+        direct = engine_from_url(url)
+        direct.create(SCHEMA, "one")
+        direct.promote(SCHEMA, "one")
+        server.start(None)
+        scheme, rest = url.split("://")
+        engine = engine_from_url(f"{scheme}://127.0.0.1:{server.port},{rest}")
+        failed = 0
+        for _number in range(20):
+            try:
+                engine.search(SCHEMA, Query("book"))
+            except EngineUnavailable:
+                failed += 1
+        assert failed <= 1
+        assert engine.breaker.is_open is False
+
+
 def test_the_key_goes_with_each_request(server: FaultServer, settings):
     settings.SEARCH_API_KEY = "a2V5OnNlY3JldA=="
     assert engine_from_url(server.url).connection.client()._headers["authorization"] == "ApiKey a2V5OnNlY3JldA=="
@@ -289,3 +309,18 @@ def test_a_large_generation_is_merged_into_one_segment(cluster, monkeypatch):
         assert time.monotonic() < deadline, segments
         cluster._refresh(cluster._index(SCHEMA, "two"))
     assert cluster.probe(SCHEMA) == 40
+
+
+@pytest.mark.parametrize(
+    ("package", "importer"), [("elasticsearch", "elasticsearch.py"), ("tantivy", "embedded.py")], ids=["es", "tantivy"]
+)
+def test_one_module_alone_imports_an_engine(package, importer):
+    """architecture.md §6.1: nothing of an engine leaves `search/engines`."""
+    imports = re.compile(rf"^\s*(from|import) {package}\b", re.MULTILINE)
+    modules = [
+        path
+        for path in conf.settings.PROJECT_ROOT.glob("*/**/*.py")
+        if not path.is_relative_to(conf.settings.PROJECT_ROOT / "tests") and "/." not in str(path)
+    ]
+    found = [path.name for path in modules if imports.search(path.read_text(encoding="utf-8"))]
+    assert found == [importer]
