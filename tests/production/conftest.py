@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -133,28 +134,43 @@ def _database(servers: dict[str, str], name: str, statement: str) -> str:
     return urlunsplit(urlsplit(servers["TEST_DATABASE_URL"])._replace(path=f"/{name}"))
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What `manage.py prepare` of a release leaves: a database to copy, and the static files."""
+
+    database: str
+    static_folder: Path
+
+
 @pytest.fixture(scope="session")
-def prepared_database(servers: dict[str, str]) -> Iterator[str]:
-    """Name of a migrated database with the code tables, from which each installation's own is copied."""
-    name = f"marketplace_prepared_{uuid.uuid4().hex[:8]}"
-    url = _database(servers, name, "CREATE DATABASE {}")
+def prepared(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    """Made once by the command of compose.yaml's `prepare`; each installation gets a copy of the database."""
+    made = Prepared(f"marketplace_prepared_{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("static"))
+    url = _database(servers, made.database, "CREATE DATABASE {}")
     try:
-        environment = production_environment(DATABASE_URL=url)
-        for command in (("migrate", "--verbosity", "0"), ("load_classification",), ("load_workdays", "2025", "2026")):
-            done = manage(*command, environment=environment)
-            assert done.returncode == 0, done.stderr[-3000:]
-        yield name
+        # An unreachable cache and broker: preparing needs neither.
+        environment = production_environment(
+            DATABASE_URL=url,
+            DJANGO_STATIC_ROOT=str(made.static_folder),
+            CACHE_URL="redis://127.0.0.1:1/0",
+            BROKER_URL="amqp://nobody:x@127.0.0.1:1//",
+            PGOPTIONS="-c lock_timeout=2s",
+        )
+        done = manage("prepare", environment=environment)
+        assert done.returncode == 0, done.stderr[-3000:]
+        yield made
     finally:
-        _database(servers, name, "DROP DATABASE {} WITH (FORCE)")
+        _database(servers, made.database, "DROP DATABASE {} WITH (FORCE)")
 
 
 @pytest.fixture
-def installation(servers: dict[str, str], prepared_database: str, tmp_path: Path) -> Iterator[Installation]:
+def installation(servers: dict[str, str], prepared: Prepared, tmp_path: Path) -> Iterator[Installation]:
     """An empty installation of its own; nothing is left of it afterwards."""
     name = f"marketplace_production_{uuid.uuid4().hex[:8]}"
     made = Installation(
-        tmp_path, servers, _database(servers, name, f"CREATE DATABASE {{}} TEMPLATE {prepared_database}")
+        tmp_path, servers, _database(servers, name, f"CREATE DATABASE {{}} TEMPLATE {prepared.database}")
     )
+    made.environment["DJANGO_STATIC_ROOT"] = str(prepared.static_folder)
     try:
         yield made
     finally:

@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 
 from tests.production.conftest import Installation, until
-from tests.production.environment import manage
 from tests.production.proxy import nginx_for
 from tests.production.test_images import image_command
 from tests.production.test_workers import NOTICES, OPEN, mails
@@ -72,13 +71,7 @@ def start_web(installation: Installation, port: int, name: str = "web", **change
     return process
 
 
-def gather_static(installation: Installation) -> None:
-    done = manage("collectstatic", "--noinput", environment=installation.environment)
-    assert done.returncode == 0, done.stderr
-
-
 def test_behind_the_proxy_pages_are_secure_and_their_id_is_in_the_log(installation: Installation, tmp_path: Path):
-    gather_static(installation)
     port = free_port()
     process = start_web(installation, port)
     direct = f"http://{HOST}:{port}"
@@ -124,7 +117,6 @@ def start_nginx(installation: Installation, nginx: str, configuration: Path) -> 
 def test_through_nginx_the_visitor_cannot_choose_an_address_and_figures_stay_inside(
     installation: Installation, tmp_path: Path
 ):
-    gather_static(installation)
     port, http_port, https_port = free_port(), free_port(), free_port()
     nginx, configuration = nginx_for(tmp_path, f"{HOST}:{port}", http_port=http_port, https_port=https_port)
     start_web(installation, port)
@@ -146,7 +138,6 @@ def test_pages_go_on_when_the_cache_dies(installation: Installation, servers: di
     redis = shutil.which("redis-server")
     if redis is None:
         pytest.skip("redis-server is not installed here")
-    gather_static(installation)
     cache_port, port = free_port(), free_port()
     server = subprocess.Popen(
         [redis, "--port", str(cache_port), "--bind", HOST, "--save", "", "--dir", str(installation.folder)],
@@ -178,7 +169,6 @@ def test_a_rolling_restart_under_load_fails_no_request_and_doubles_no_notice(
     installation: Installation, tmp_path: Path
 ):
     """R17: two web processes and a worker are replaced one after the other while people read and notices go out."""
-    gather_static(installation)
     ports = [free_port(), free_port()]
     https_port = free_port()
     upstream = f"{HOST}:{ports[0]};\n        server {HOST}:{ports[1]}"
