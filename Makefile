@@ -9,10 +9,10 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check services format schema clean
+.PHONY: help install run test test-services check services format schema clean
 
 help: ## Show the targets
-	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(STAMP): requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "需要 Python 3.11 或更高版本，当前为 " + sys.version.split()[0])'
@@ -28,6 +28,9 @@ run: install ## Start everything at http://127.0.0.1:8000 with demo data on firs
 
 test: install ## Everything CI runs
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-services: install ## What differs on real servers (`make services` first, then `eval "$$(drills/services env)"`)
+	@$(BIN)/python -m pytest tests/core tests/accounts tests/scenarios tests/vendors tests/notifications tests/production tests/search $(ARGS)
 
 check: install ## Style, layers, types, migrations, schema: everything a machine can judge without running
 	@$(BIN)/ruff check .
