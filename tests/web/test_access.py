@@ -17,6 +17,8 @@ PUBLIC = {
     "styleguide",
     "attachment",
     "livez",
+    "metrics",
+    "statusz",
     "readyz",
     "scenarios:lists",
     "scenarios:list",
