@@ -9,7 +9,14 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts.enums import ADMINISTRATOR_ROLES, OrganisationKind, Role, TokenScope
+from accounts.enums import (
+    ADMINISTRATOR_ROLES,
+    OrganisationKind,
+    OrganisationLevel,
+    OrganisationState,
+    Role,
+    TokenScope,
+)
 from accounts.events import OrganisationTransitioned, RolesChanged
 from accounts.models import AccessToken, Membership, Organisation, RoleGrant, User
 from accounts.permissions import (
@@ -24,6 +31,7 @@ from accounts.permissions import (
 from accounts.states import ORGANISATION_MACHINE
 from core import audit, outbox
 from core.clock import now
+from core.enums import RegionLevel
 from core.errors import DomainError, InvalidInput, NotPermitted, ObjectNotFound
 from core.models import Region
 from core.transitions import transition
@@ -370,3 +378,48 @@ def region_named(name: str) -> Region | None:
     """The division called `name` if exactly one has that name ("市中区" is two: None)."""
     found = list(Region.objects.filter(name=name.strip())[:2])
     return found[0] if len(found) == 1 else None
+
+
+# --- the first people --------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def platform_found(
+    *, name: str, unified_code: str, administrators: dict[str, tuple[str, str]]
+) -> tuple[Organisation, dict[str, str]]:
+    """Found the platform's own provincial organisation with its three separated administrators.
+
+    For a new installation only, from its console: afterwards the system administrator makes accounts and the security
+    administrator gives roles (domain.md §5.7). `administrators` maps each of the three roles to (user name, e-mail).
+    Returns the organisation and a password per user name, to be handed over and changed at the first sign-in.
+    Raises DomainError when the installation has administrators, InvalidInput for a wrong code or a taken name.
+    """
+    if RoleGrant.objects.filter(role__in=ADMINISTRATOR_ROLES, membership__ended_at__isnull=True).exists():
+        raise DomainError(
+            _("平台已经有管理员，不能重复设立。增减人员请由安全管理员在“成员与角色”中办理。"), code="already_founded"
+        )
+    if set(administrators) != set(ADMINISTRATOR_ROLES):
+        raise InvalidInput({"administrators": [_("须分别指定系统、安全、审计三名管理员。")]})
+    if len({username for username, _email in administrators.values()}) != len(administrators):
+        raise InvalidInput({"administrators": [_("三名管理员必须是三个不同的账号。")]})
+    values = {"name": name, "unified_code": unified_code, "kind": OrganisationKind.AGENCY}
+    organisation = Organisation(
+        **_cleaned_organisation(values, None),
+        level=OrganisationLevel.PROVINCE,
+        region=Region.objects.filter(level=RegionLevel.PROVINCE).first(),
+        state=OrganisationState.VERIFIED,
+        verified_at=now(),
+    )
+    organisation.save()
+    passwords: dict[str, str] = {}
+    for role, (username, email) in administrators.items():
+        if User.objects.filter(username__iexact=username).exists():
+            raise InvalidInput({"administrators": [_("用户名“%s”已被使用。") % username]})
+        passwords[username] = secrets.token_urlsafe(15)
+        user = User.objects.create_user(
+            username=username, email=email, password=passwords[username], current_organisation=organisation
+        )
+        membership = Membership.objects.create(user=user, organisation=organisation)
+        RoleGrant.objects.create(membership=membership, role=role)
+        audit.record(None, "accounts.platform.appoint", membership, {"role": role})
+    return organisation, passwords
