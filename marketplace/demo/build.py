@@ -43,6 +43,7 @@ from notifications.models import Notification
 from scenarios import services as scenario_services
 from scenarios.enums import DataClass, QuarterlyListState, ScenarioState
 from scenarios.models import QuarterlyList, Scenario
+from scenarios.selectors import first_review_queue
 from vendors import services as vendor_services
 from vendors.enums import CredentialKind
 from vendors.models import Capability, DeliveredCase, VendorProfile
@@ -623,10 +624,8 @@ def _known_accounts() -> Iterator[Account]:
     """The table of accounts of a demonstration that is there already."""
     purposes = {username: purpose for username, _name, _roles, _organisation, purpose in STAFF}
     purposes |= {username: purpose for username, _name, _role, purpose in ADMINISTRATORS}
-    purposes |= {
-        "chushen01": "济南市初审与核验",
-        "chushen02": "青岛市初审与核验",
-    }
+    purposes |= {}
+    purposes |= dict.fromkeys(_busiest_reviewers(), "本市初审与核验")
     purposes |= dict.fromkeys(_busiest(Role.VENDOR_STAFF, _by_recommendations()), "供给方：能力、推荐需求、站内信")
     purposes |= dict.fromkeys(_busiest(Role.DEMAND_SUBMITTER, _by_matched_demands()), "需求方：填报、查看匹配")
     users = {
@@ -655,6 +654,13 @@ def _by_matched_demands() -> list[int]:
         .annotate(number=Count("pk"))
     )
     return [row["run__scenario__owner_id"] for row in rows.order_by("-number", "run__scenario__owner_id")]
+
+
+def _busiest_reviewers(wanted: int = 2) -> list[str]:
+    """City reviewers with the most demands waiting; the first by name where none waits."""
+    reviewers = User.objects.filter(memberships__grants__role=Role.FIRST_REVIEWER, username__startswith="chushen")
+    waiting = {user.username: first_review_queue(user).count() for user in reviewers.order_by("username")}
+    return sorted(waiting, key=lambda username: (-waiting[username], username))[:wanted]
 
 
 def _busiest(role: str, organisation_ids: list[int], wanted: int = 2) -> list[str]:
