@@ -374,12 +374,6 @@ def token_of_secret(secret: str) -> AccessToken | None:
     return token
 
 
-def region_named(name: str) -> Region | None:
-    """The division called `name` if exactly one has that name ("市中区" is two: None)."""
-    found = list(Region.objects.filter(name=name.strip())[:2])
-    return found[0] if len(found) == 1 else None
-
-
 # --- the first people --------------------------------------------------------------------------------------------
 
 

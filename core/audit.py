@@ -83,11 +83,6 @@ def seal_pending_if_any(limit: int = 1000) -> int:
     return seal_pending(limit) if AuditEntry.objects.filter(sequence__isnull=True).exists() else 0
 
 
-def seal_pending_quietly() -> None:
-    """`seal_pending_if_any` for whoever does not count."""
-    seal_pending_if_any()
-
-
 @dataclass(frozen=True)
 class ChainReport:
     """Outcome of a verification: sealed entries checked, the unsealed tail, and the first fault if there is one."""

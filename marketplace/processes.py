@@ -77,7 +77,7 @@ def run(*, host: str | None, port: int) -> None:
         signal.signal(number, lambda *_arguments: stop.set())
     threads = [
         threading.Thread(
-            target=relay.run_forever, args=(stop,), kwargs={"after_batch": audit.seal_pending_quietly}, name="relay"
+            target=relay.run_forever, args=(stop,), kwargs={"after_batch": audit.seal_pending_if_any}, name="relay"
         ),
         threading.Thread(target=schedule.run_forever, args=(stop,), name="scheduler"),
     ]
