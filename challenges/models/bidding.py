@@ -1,0 +1,185 @@
+"""Sealed bids: what is received, the challenge's own chain, credit evidence (domain.md §2.5, §2.9; security.md C.3)."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Organisation
+from challenges.enums import BidState, ChainKind, CreditGate, EnvelopeKind
+from challenges.models.programme import Challenge
+from core.clock import now
+from core.transitions import state_check
+
+
+class Bid(models.Model):
+    """One organisation's bid for one challenge, across all its accounts (V03).
+
+    Before the opening nobody but the bidder learns that the row exists, not even as a number (domain.md §6).
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="bids")
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="bids")
+    state = models.CharField(_("状态"), max_length=16, choices=BidState.choices, default=BidState.SEALED)
+    version = models.PositiveIntegerField(default=0)
+    confirmed_content_version = models.PositiveIntegerField(_("按第几版榜单提交"), default=1)
+    submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    #: Filled by the opening. Technical and price content are apart, and so is who may read them.
+    technical_content = models.JSONField(null=True, blank=True)
+    price_content = models.JSONField(null=True, blank=True)
+    unreadable_reason = models.TextField(blank=True)
+    unreadable_by_bidder = models.BooleanField(null=True)
+    form_comment = models.TextField(_("形式审查意见"), blank=True)
+    form_problems = models.JSONField(default=list, blank=True)
+    supplement_due_on = models.DateField(_("补正期限"), null=True, blank=True)
+    disqualified_reason = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = _("揭榜申请")
+        verbose_name_plural = _("揭榜申请")
+        ordering = ["pk"]
+        constraints = [
+            state_check(BidState, "bid_state"),
+            models.UniqueConstraint(fields=["challenge", "organisation"], name="one_bid_per_organisation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.challenge.code} · {self.public_id.hex[:8]}"
+
+
+class BidVersion(models.Model):
+    """One receipted submission. Earlier ones stay as hashes; the last before the deadline counts."""
+
+    bid = models.ForeignKey(Bid, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    content_version = models.PositiveIntegerField(_("榜单版本"))
+    received_at = models.DateTimeField()
+    sequence = models.PositiveIntegerField(_("链上序号"))
+    receipt = models.JSONField(default=dict)
+    receipt_signature = models.CharField(max_length=128)
+    idempotency_key = models.CharField(max_length=100)
+    submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    device_digest = models.CharField(max_length=64, blank=True)
+    address_digest = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["bid", "number"], name="one_bid_version_per_number"),
+            models.UniqueConstraint(fields=["bid", "idempotency_key"], name="one_bid_version_per_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bid_id} v{self.number}"
+
+
+def envelope_path(envelope: "SealedEnvelope", file_name: str) -> str:
+    """Ciphertext under a random name: neither bidder nor challenge can be read from the folder."""
+    key = envelope.public_id.hex
+    return f"sealed/{key[:2]}/{key}"
+
+
+class SealedEnvelope(models.Model):
+    """An uploaded ciphertext. It counts once a bid version names it; until then it is only an upload."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="+")
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
+    bid_version = models.ForeignKey(BidVersion, null=True, on_delete=models.PROTECT, related_name="envelopes")
+    kind = models.CharField(max_length=10, choices=EnvelopeKind.choices)
+    key_fingerprint = models.CharField(max_length=64)
+    file = models.FileField(upload_to=envelope_path, max_length=200, blank=True)
+    size = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    sm3 = models.CharField(max_length=64, blank=True)
+    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    uploaded_at = models.DateTimeField(default=now, editable=False)
+    destroyed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["bid_version", "kind"], name="envelope_by_version")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.sha256[:12]}"
+
+
+class BidDraft(models.Model):
+    """A draft as the bidder's browser encrypted it: the platform cannot read it (security.md S5)."""
+
+    challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="+")
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="+")
+    ciphertext = models.TextField()
+    revision = models.PositiveIntegerField(default=1)
+    saved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    saved_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["challenge", "organisation"], name="one_draft_each")]
+
+    def __str__(self) -> str:
+        return f"{self.challenge_id} {self.organisation_id} r{self.revision}"
+
+
+class ChainEntry(models.Model):
+    """A link of a challenge's chain, made under the challenge's row lock (architecture.md §3)."""
+
+    challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="chain")
+    sequence = models.PositiveIntegerField()
+    kind = models.CharField(max_length=20, choices=ChainKind.choices)
+    moment = models.DateTimeField()
+    payload = models.JSONField(default=dict)
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["sequence"]
+        constraints = [models.UniqueConstraint(fields=["challenge", "sequence"], name="one_link_per_sequence")]
+
+    def __str__(self) -> str:
+        return f"{self.challenge_id}#{self.sequence} {self.kind}"
+
+
+class CreditEntry(models.Model):
+    """A dishonesty entry with its statutory basis and end; past its end it is not used (domain.md §2.9)."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="credit_entries")
+    document_number = models.CharField(_("文书号"), max_length=100)
+    issuer = models.CharField(_("作出机关"), max_length=100)
+    basis = models.CharField(_("法律依据"), max_length=200)
+    summary = models.TextField(_("事由"))
+    started_on = models.DateField(_("起始"))
+    ends_on = models.DateField(_("终止"))
+    withdrawn_at = models.DateTimeField(_("撤销或修复"), null=True, blank=True)
+    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        verbose_name = _("失信信息")
+        verbose_name_plural = _("失信信息")
+        ordering = ["-started_on"]
+
+    def __str__(self) -> str:
+        return f"{self.document_number} {self.organisation_id}"
+
+
+class CreditCheck(models.Model):
+    """Evidence that credit was looked at: when, at which gate, what was found."""
+
+    organisation = models.ForeignKey(Organisation, null=True, on_delete=models.CASCADE, related_name="+")
+    unified_code = models.CharField(max_length=18, blank=True)
+    bid = models.ForeignKey(Bid, null=True, on_delete=models.CASCADE, related_name="credit_checks")
+    gate = models.CharField(max_length=12, choices=CreditGate.choices)
+    passed = models.BooleanField()
+    findings = models.JSONField(default=list, blank=True)
+    checked_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.get_gate_display()} {self.passed}"
