@@ -104,6 +104,27 @@ class OutboxDelivery(models.Model):
         return f"{self.handler} ← {self.event_id} ({self.state})"
 
 
+# --- schedule ----------------------------------------------------------------------------------------------------
+
+
+class JobRun(models.Model):
+    """The last run of a job of the schedule; written by whichever process ran it, read by the operator's page."""
+
+    name = models.CharField(_("任务"), max_length=100, unique=True)
+    started_at = models.DateTimeField(_("开始时间"))
+    seconds = models.FloatField(_("用时（秒）"), null=True)
+    error = models.CharField(_("错误"), max_length=500, blank=True)
+    result = models.JSONField(_("结果"), null=True)
+
+    class Meta:
+        verbose_name = _("定时任务")
+        verbose_name_plural = _("定时任务")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 # --- classification ----------------------------------------------------------------------------------------------
 
 

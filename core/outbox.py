@@ -11,19 +11,33 @@ from typing import Any
 from django.db import transaction
 
 from core.clock import now
+from core.errors import ServiceUnavailable
 from core.events import Event
 from core.middleware import current_request_id
 from core.models import OutboxDelivery, OutboxEvent
 
 
+class TryLater(ServiceUnavailable):
+    """Raised by a handler: the delivery is due again after so many seconds, and uses up no attempt."""
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 @dataclass(frozen=True)
 class Subscription:
-    """A named handler of one topic. A batch handler takes a list of events, others one event."""
+    """A named handler of one topic.
+
+    A batch handler takes a list of events, others one event. One that is not `atomic` runs outside of a transaction,
+    because it talks to the world and must commit what it is about to do first.
+    """
 
     name: str
     topic: str
     function: Callable[[Any], None]
     batch: bool
+    atomic: bool = True
 
 
 _by_topic: dict[str, list[Subscription]] = {}
@@ -32,14 +46,20 @@ _wakers: list[Callable[[frozenset[str]], None]] = []
 
 
 def subscribe(
-    event_type: type[Event], *, name: str, batch: bool = False
+    event_type: type[Event], *, name: str, batch: bool = False, atomic: bool = True
 ) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
-    """Register a handler. It runs in a transaction that also marks the delivery done, and must bear being run twice."""
+    """Register a handler. It runs in a transaction that also marks the delivery done, and must bear being run twice.
+
+    With `atomic=False` it runs outside of a transaction and makes its own; the delivery is marked done after it
+    returned. ValueError for a name that is taken, and for a batch handler that is not atomic.
+    """
+    if batch and not atomic:
+        raise ValueError("a batch handler runs in one transaction")
 
     def register(function: Callable[[Any], None]) -> Callable[[Any], None]:
         if name in _by_name:
             raise ValueError(f"handler name {name} is taken")
-        subscription = Subscription(name, event_type.topic, function, batch)
+        subscription = Subscription(name, event_type.topic, function, batch, atomic)
         _by_name[name] = subscription
         _by_topic.setdefault(event_type.topic, []).append(subscription)
         return function

@@ -1,7 +1,8 @@
 """Carries out the outbox's deliveries. Any number of relays may run; each delivery is held by one at a time.
 
 A delivery is claimed in one short transaction with a lease, then each handler runs in a transaction of its own that
-also marks it done: a process killed at any moment leaves the delivery either done with its effects or not done.
+also marks it done: a process killed at any moment leaves the delivery either done with its effects or not done. A
+handler that talks to the world (`atomic=False`) runs between two transactions and keeps account of its own steps.
 """
 
 import logging
@@ -15,7 +16,7 @@ from collections import defaultdict
 from datetime import timedelta
 from itertools import islice
 
-from django.db import close_old_connections, connection, transaction
+from django.db import DatabaseError, close_old_connections, connection, transaction
 
 from core import outbox
 from core.clock import now
@@ -57,16 +58,18 @@ def claim(owner: str, limit: int = CLAIM_LIMIT, lane: Lane = EVERYTHING) -> list
 class _LeaseKeeper:
     """Renews the leases of a claim while its handlers run, in a thread with a connection of its own.
 
-    Not needed where one writer at a time is the database's own rule (SQLite): nobody can claim while we write.
+    Not needed where one writer at a time is the database's own rule (SQLite) and all handlers write: nobody can claim
+    meanwhile.
     """
 
-    def __init__(self, owner: str) -> None:
+    def __init__(self, owner: str, *, needed: bool) -> None:
         self._owner = owner
+        self._needed = needed
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> "_LeaseKeeper":
-        if connection.vendor != "sqlite":
+        if self._needed:
             self._thread = threading.Thread(target=self._renew, name="lease-keeper", daemon=True)
             self._thread.start()
         return self
@@ -78,9 +81,14 @@ class _LeaseKeeper:
 
     def _renew(self) -> None:
         while not self._stop.wait(RENEWAL_SECONDS):
-            OutboxDelivery.objects.filter(owner=self._owner, state=DeliveryState.PENDING).update(
-                lease_until=now() + LEASE
-            )
+            try:
+                OutboxDelivery.objects.filter(owner=self._owner, state=DeliveryState.PENDING).update(
+                    lease_until=now() + LEASE
+                )
+            except DatabaseError as error:
+                # Tried again next time; a lease that runs out meanwhile is another relay's, which is safe.
+                logger.warning("leases could not be renewed: %s", error)
+                connection.close()
         connection.close()
 
 
@@ -113,13 +121,27 @@ def _perform(subscribed: outbox.Subscription, deliveries: list[OutboxDelivery], 
         return len(mine)
 
 
+def _perform_outside(subscribed: outbox.Subscription, delivery: OutboxDelivery, owner: str) -> int:
+    """Run a handler that makes its own transactions; only then the delivery is done."""
+    with transaction.atomic():
+        if not _still_mine([delivery], owner):
+            return 0
+    with request_id_scope(delivery.event.request_id):
+        subscribed.function(event_from(delivery.event.topic, delivery.event.payload))
+        logger.debug("handled", extra={"handler": subscribed.name, "events": 1})
+    return OutboxDelivery.objects.filter(pk=delivery.pk, owner=owner, state=DeliveryState.PENDING).update(
+        state=DeliveryState.DONE, done_at=now(), owner="", lease_until=None, error=""
+    )
+
+
 def _postpone(deliveries: list[OutboxDelivery], owner: str, error: Exception) -> None:
     """Record the failure. An outage of a service uses up no attempt; other errors are parked after the last one."""
     outage = isinstance(error, ServiceUnavailable)
     text = "".join(traceback.format_exception_only(error)).strip()[-2000:]
     for delivery in deliveries:
         attempts = delivery.attempts + (0 if outage else 1)
-        pause = OUTAGE_PAUSE_SECONDS if outage else min(300, 2**attempts)
+        pause = error.seconds if isinstance(error, outbox.TryLater) else OUTAGE_PAUSE_SECONDS
+        pause = pause if outage else min(300, 2**attempts)
         parked = attempts >= MAXIMUM_ATTEMPTS
         OutboxDelivery.objects.filter(pk=delivery.pk, owner=owner, state=DeliveryState.PENDING).update(
             state=DeliveryState.PARKED if parked else DeliveryState.PENDING,
@@ -148,7 +170,11 @@ def _carry_out(handler: str, deliveries: list[OutboxDelivery], owner: str) -> in
     done = 0
     for group in groups:
         try:
-            done += _perform(subscribed, group, owner)
+            done += (
+                _perform(subscribed, group, owner)
+                if subscribed.atomic
+                else _perform_outside(subscribed, group[0], owner)
+            )
         except ServiceUnavailable as error:
             _postpone(group, owner, error)
         except Exception as error:  # noqa: BLE001 - recorded on the row, retried, and shown to the operator
@@ -173,18 +199,23 @@ def relay_batch(owner: str, limit: int = CLAIM_LIMIT, lane: Lane = EVERYTHING) -
     for delivery in deliveries:
         by_handler[delivery.handler].append(delivery)
     done = 0
-    with _LeaseKeeper(owner):
+    subscribed = [outbox.subscription(handler) for handler in by_handler]
+    outside = any(found is not None and not found.atomic for found in subscribed)
+    with _LeaseKeeper(owner, needed=outside or connection.vendor != "sqlite"):
         for handler, group in by_handler.items():
             done += _carry_out(handler, group, owner)
     return len(deliveries), done
 
 
-def drain(maximum_batches: int = 1000) -> int:
-    """Carry out everything that is due now, including what handlers announce meanwhile; returns how many were done."""
+def drain(maximum_batches: int = 1000, lane: Lane = EVERYTHING) -> int:
+    """Carry out everything of `lane` that is due now, including what handlers announce meanwhile; returns how many.
+
+    Inside a transaction of the caller only handlers that are atomic can run: name a lane without the others.
+    """
     owner = relay_name()
     total = 0
     for _batch in islice(iter(int, 1), maximum_batches):
-        claimed, done = relay_batch(owner)
+        claimed, done = relay_batch(owner, lane=lane)
         total += done
         if claimed == 0:
             break

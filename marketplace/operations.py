@@ -7,6 +7,8 @@ A part that is down is a figure like the others, never an error.
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
 
@@ -15,9 +17,11 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.models import Count, Min, Q
 
+from core import schedule
 from core.clock import now
 from core.enums import DeliveryState
-from core.models import AuditEntry, OutboxDelivery
+from core.models import AuditEntry, JobRun, OutboxDelivery
+from notifications.selectors import TROUBLED, troubled_mails
 from search import indexing
 from search.contract import EngineUnavailable
 from search.documents import INDEXES
@@ -25,8 +29,10 @@ from search.engines import get_engine
 
 logger = logging.getLogger("marketplace.operations")
 
-DRIFT_KEY = "operations.index_drift"
-DRIFT_KEPT_SECONDS = 3 * 3600
+DRIFT_JOB = "marketplace.measure_drift"
+#: Rows of a table on the operator's page; the heading tells how many there are.
+SHOWN = 50
+POLL_NOTED_SECONDS = 30
 #: Promised work that has been due for longer than this says that workers are missing or stuck.
 LAG_ALARM_SECONDS = 60
 UNNAMED_QUEUE = "all"
@@ -100,6 +106,22 @@ def _outbox() -> dict[str, Any]:
     return {**total, "queues": queues, "status": "degraded" if late or total["parked"] else "ok"}
 
 
+def _mails() -> dict[str, Any]:
+    """Mails that an operator must look at; they make nothing degraded by themselves."""
+    counts = dict.fromkeys(TROUBLED, 0) | dict(troubled_mails().order_by().values_list("state").annotate(Count("pk")))
+    return {"states": {str(state): count for state, count in counts.items()}}
+
+
+def _schedule() -> dict[str, Any]:
+    """Seconds since each entry of the schedule last ran."""
+    moment = now()
+    return {
+        "age_seconds": {
+            row.name: round((moment - row.started_at).total_seconds(), 1) for row in job_rows() if row.started_at
+        }
+    }
+
+
 def _audit() -> dict[str, Any]:
     return {"unsealed": AuditEntry.objects.filter(sequence__isnull=True).count()}
 
@@ -119,7 +141,7 @@ def _tasks() -> dict[str, Any]:
 
 
 def measure_drift() -> dict[str, int | None]:
-    """Differences between each index and the database, kept for the next reports. Reads everything."""
+    """Documents per index that differ from the database; None where the index cannot be read. Reads everything."""
     found: dict[str, int | None] = {}
     for name in INDEXES:
         try:
@@ -127,19 +149,118 @@ def measure_drift() -> dict[str, int | None]:
             found[name] = len(drift.missing) + len(drift.outdated) + len(drift.superfluous) + int(drift.damaged)
         except EngineUnavailable:
             found[name] = None
-    cache.set(DRIFT_KEY, {"at": now().isoformat(), "documents": found}, DRIFT_KEPT_SECONDS)
     return found
 
 
+def measure_drift_now() -> dict[str, int | None]:
+    """The scheduled measurement, run at once: its figures are what the next reports show."""
+    schedule.run(next(job for job in schedule.jobs() if job.name == DRIFT_JOB))
+    return _drift()["documents"]
+
+
 def _drift() -> dict[str, Any]:
-    known = cache.get(DRIFT_KEY)
-    if known is None:
+    known = JobRun.objects.filter(name=DRIFT_JOB, result__isnull=False).first()
+    if known is None or known.result is None:
         return {"status": "unknown", "measured_at": None, "documents": {}}
-    clean = not any(count is None or count for count in known["documents"].values())
+    clean = not any(count is None or count for count in known.result.values())
     return {
         "status": "ok" if clean else "degraded",
-        "measured_at": known["at"],
-        "documents": known["documents"],
+        "measured_at": known.started_at.isoformat(),
+        "documents": known.result,
+    }
+
+
+# --- the operator's page -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    """One queue: what waits in the outbox, for how long the oldest due one, and what the broker holds (None: nothing
+    known)."""
+
+    name: str
+    pending: int
+    parked: int
+    lag_seconds: float
+    messages: int | None
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """One entry of the schedule. `late`: its last run is longer ago than three of its periods (and a minute)."""
+
+    name: str
+    period_seconds: int
+    started_at: datetime | None
+    seconds: float | None
+    error: str
+    late: bool
+
+
+def queue_rows() -> tuple[list[QueueRow], str]:
+    """(a row per queue, what is wrong with the broker: "", "embedded" or "down")."""
+    found = _outbox()["queues"]
+    empty = {"pending": 0, "parked": 0, "lag_seconds": 0.0}
+    if not _broker_url():
+        return [QueueRow(UNNAMED_QUEUE, **found.get(UNNAMED_QUEUE, empty), messages=None)], "embedded"
+    part = _timed(_tasks)
+    messages = part.get("messages", {})
+    names = import_module("marketplace.celery").QUEUES
+    return [QueueRow(name, **found.get(name, empty), messages=messages.get(name)) for name in names], "down" if part[
+        "status"
+    ] == "down" else ""
+
+
+def job_rows() -> list[JobRow]:
+    """Every entry of the schedule with its last run; with a broker also the polls of the queues."""
+    periods = {job.name: job.seconds for job in schedule.jobs()}
+    if _broker_url():
+        celery = import_module("marketplace.celery")
+        # Polls note their turns at most every half minute.
+        periods |= {f"poll.{lane}": POLL_NOTED_SECONDS for lane in celery.LANES} | {"seal": POLL_NOTED_SECONDS}
+    runs = {run.name: run for run in JobRun.objects.filter(name__in=periods)}
+    moment = now()
+    rows = []
+    for name, seconds in sorted(periods.items()):
+        run = runs.get(name)
+        late = run is None or moment - run.started_at > timedelta(seconds=3 * seconds + 60)
+        rows.append(
+            JobRow(
+                name,
+                seconds,
+                run.started_at if run else None,
+                run.seconds if run else None,
+                run.error if run else "",
+                late,
+            )
+        )
+    return rows
+
+
+def page() -> dict[str, Any]:
+    """What the operator's page shows: queues, given-up work, mails in doubt, indexes, schedule. No business content."""
+    queues, broker = queue_rows()
+    drift = _timed(_drift)
+    documents = _timed(_search).get("documents", {})
+    parked = OutboxDelivery.objects.filter(state=DeliveryState.PARKED)
+    mails = troubled_mails()
+    return {
+        "queues": queues,
+        "broker": broker,
+        "pending": sum(row.pending for row in queues),
+        "lag_seconds": max(row.lag_seconds for row in queues),
+        "lag_alarm": max(row.lag_seconds for row in queues) > LAG_ALARM_SECONDS,
+        "parked_count": parked.count(),
+        "parked": parked.select_related("event").order_by("-pk")[:SHOWN],
+        "unsealed": _audit()["unsealed"],
+        "mails_count": mails.count(),
+        "mails": mails[:SHOWN],
+        "drift_measured_at": datetime.fromisoformat(drift["measured_at"]) if drift["measured_at"] else None,
+        "indexes": [
+            (name, documents.get(name), drift["documents"].get(name), name in drift["documents"]) for name in INDEXES
+        ],
+        "jobs": job_rows(),
+        "shown": SHOWN,
     }
 
 
@@ -148,7 +269,8 @@ def report() -> dict[str, Any]:
     parts: dict[str, dict[str, Any]] = {"database": _timed(_database)}
     if parts["database"]["status"] == "ok":
         parts |= {"outbox": _timed(_outbox), "audit": _timed(_audit)}
-    parts |= {"search": _timed(_search), "cache": _timed(_cache), "index_drift": _timed(_drift)}
+        parts |= {"mails": _timed(_mails), "schedule": _timed(_schedule), "index_drift": _timed(_drift)}
+    parts |= {"search": _timed(_search), "cache": _timed(_cache)}
     if _broker_url():
         parts["tasks"] = _timed(_tasks)
     if parts["database"]["status"] != "ok":
@@ -171,6 +293,8 @@ _HELP = {
     "marketplace_index_documents": "Documents in the index",
     "marketplace_index_drift": "Documents that differ from the database when last measured",
     "marketplace_broker_messages": "Messages waiting in the broker, by queue",
+    "marketplace_mails": "Mails an operator decides about, by state",
+    "marketplace_job_age_seconds": "How long ago an entry of the schedule last ran",
 }
 _PARTS = ("database", "outbox", "audit", "search", "cache", "tasks")
 
@@ -189,6 +313,8 @@ def _samples(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, str], float
         ("marketplace_index_documents", "index", "search", "documents"),
         ("marketplace_index_drift", "index", "index_drift", "documents"),
         ("marketplace_broker_messages", "queue", "tasks", "messages"),
+        ("marketplace_mails", "state", "mails", "states"),
+        ("marketplace_job_age_seconds", "job", "schedule", "age_seconds"),
     ):
         for name, count in found.get(part, {}).get(key, {}).items():
             if count is not None:

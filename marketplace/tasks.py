@@ -43,6 +43,7 @@ def relay_lane(lane: str) -> int:
         if time.monotonic() >= until:
             app.send_task(RELAY_TASK, kwargs={"lane": lane}, queue=lane, expires=WAKE_EXPIRES_SECONDS)
             break
+    schedule.note_turn(f"poll.{lane}")
     if total:
         logger.info("relayed", extra={"lane": lane, "deliveries": total})
     return total
@@ -56,6 +57,7 @@ def seal_audit() -> int:
         sealed = audit.seal_pending_if_any(SEAL_LIMIT)
         total += sealed
         if sealed < SEAL_LIMIT:
+            schedule.note_turn("seal")
             return total
 
 
@@ -68,7 +70,7 @@ def run_job(name: str) -> bool:
     if job is None:
         logger.error("no scheduled job is called %s", name)
         return False
-    job.function()
+    schedule.run(job)
     return True
 
 

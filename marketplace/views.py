@@ -3,7 +3,6 @@
 from collections import Counter
 from typing import Any
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -15,8 +14,8 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from accounts import selectors as account_selectors
 from accounts.enums import Role
-from accounts.permissions import has_role, may_operate, may_read_audit, organisation_of
-from core import audit, outbox
+from accounts.permissions import has_role, may_read_audit, organisation_of
+from core import audit
 from core.clock import today
 from core.enums import DeliveryState, RegionLevel
 from core.errors import NotPermitted
@@ -254,42 +253,7 @@ DESK_PANELS = (
 )
 
 
-# --- operations and audit ----------------------------------------------------------------------------------------
-
-
-@never_cache
-@require_safe
-def operations(request: HttpRequest) -> HttpResponse:
-    """Queues and failed deliveries, without content (architecture.md §10.6)."""
-    if not may_operate(request.user):
-        raise NotPermitted()
-    counts = Counter(OutboxDelivery.objects.exclude(state=DeliveryState.DONE).values_list("state", flat=True))
-    oldest = (
-        OutboxDelivery.objects.filter(state=DeliveryState.PENDING).select_related("event").order_by("event_id").first()
-    )
-    return render(
-        request,
-        "operations.html",
-        {
-            "pending": counts[DeliveryState.PENDING],
-            "parked_count": counts[DeliveryState.PARKED],
-            "oldest": oldest.event.created_at if oldest else None,
-            "unsealed": AuditEntry.objects.filter(sequence__isnull=True).count(),
-            "parked": OutboxDelivery.objects.filter(state=DeliveryState.PARKED).select_related("event")[:50],
-            "overdue": scenario_selectors.overdue_quarters(),
-        },
-    )
-
-
-@require_POST
-def retry_delivery(request: HttpRequest, delivery_id: int) -> HttpResponse:
-    if not may_operate(request.user):
-        raise NotPermitted()
-    if outbox.retry([delivery_id]):
-        messages.success(request, _("已重新排队，稍后自动处理。"))
-    else:
-        messages.info(request, _("这一条已不在搁置状态，无需重试。"))
-    return redirect("operations")
+# --- audit -------------------------------------------------------------------------------------------------------
 
 
 @never_cache

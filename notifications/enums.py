@@ -11,6 +11,8 @@ class Channel(models.TextChoices):
 
 class MailState(models.TextChoices):
     PENDING = "pending", _("待发送")
+    SENDING = "sending", _("正在交给邮件服务器")
+    UNCERTAIN = "uncertain", _("不确定是否送出")
     SENT = "sent", _("已发送")
     SKIPPED = "skipped", _("未发送（已退订或无邮箱）")
     FAILED = "failed", _("发送失败")

@@ -383,6 +383,6 @@ def roles_changed(event: RolesChanged) -> None:
 # --- mail --------------------------------------------------------------------------------------------------------
 
 
-@subscribe(MailRequested, name="notifications.send_mail")
+@subscribe(MailRequested, name="notifications.send_mail", atomic=False)
 def send_mail(event: MailRequested) -> None:
     delivery_send(delivery_id=event.delivery_id)

@@ -57,7 +57,11 @@ class Notification(models.Model):
 
 
 class Delivery(models.Model):
-    """One notice on one channel. The site's delivery is the notice itself; mail is sent through the outbox."""
+    """One notice on one channel. The site's delivery is the notice itself; mail is sent through the outbox.
+
+    A mail is SENDING, committed, while the mail server is spoken to. Who finds it so later cannot know whether the
+    server took it: it becomes UNCERTAIN and only a person sends it again (reliability.md D.2.3).
+    """
 
     notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="deliveries")
     channel = models.CharField(_("渠道"), max_length=10, choices=Channel.choices)
@@ -67,6 +71,8 @@ class Delivery(models.Model):
     error = models.CharField(_("错误"), max_length=500, blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
     sent_at = models.DateTimeField(_("送达时间"), null=True, blank=True)
+    sending_since = models.DateTimeField(_("开始发送时间"), null=True, blank=True)
+    message_id = models.CharField("Message-ID", max_length=200, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("送达记录")
@@ -74,7 +80,15 @@ class Delivery(models.Model):
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["notification", "channel"], name="one_delivery_per_channel"),
-            state_check(MailState, "delivery_state"),
+            state_check(MailState, "delivery_known_state"),
+        ]
+        indexes = [
+            # What an operator looks at: few among many.
+            models.Index(
+                fields=["-id"],
+                name="delivery_troubled",
+                condition=Q(state__in=(MailState.UNCERTAIN, MailState.FAILED)),
+            ),
         ]
 
     def __str__(self) -> str:

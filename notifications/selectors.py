@@ -11,8 +11,11 @@ from accounts.permissions import is_signed_in
 from core.errors import ObjectNotFound
 from core.models import Region
 from notifications.catalogue import ALWAYS_MAILED
-from notifications.enums import Group
-from notifications.models import Notification, Preference
+from notifications.enums import Channel, Group, MailState
+from notifications.models import Delivery, Notification, Preference
+
+#: States of a mail that a person decides about.
+TROUBLED = (MailState.UNCERTAIN, MailState.FAILED)
 
 
 def notifications_of(user: Any, *, unread_only: bool = False, group: str = "") -> QuerySet[Notification]:
@@ -57,6 +60,19 @@ def preferences_of(user: Any) -> list[PreferenceRow]:
         PreferenceRow(value, str(label), chosen.get(value, True), value in ALWAYS_MAILED)
         for value, label in Group.choices
     ]
+
+
+# --- mails an operator decides about -----------------------------------------------------------------------------
+
+
+def troubled_mails() -> QuerySet[Delivery]:
+    """Mails that may or may not have been taken, and mails that were refused for good, newest first.
+
+    For the operator's page, which shows states and Message-IDs, not contents (architecture.md §10.7).
+    """
+    return Delivery.objects.filter(channel=Channel.MAIL, state__in=(MailState.UNCERTAIN, MailState.FAILED)).order_by(
+        "-pk"
+    )
 
 
 # --- whom a notice is for ----------------------------------------------------------------------------------------

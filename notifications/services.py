@@ -1,7 +1,8 @@
 """Writes: tell people, mark as read, choose, send."""
 
-import smtplib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings
@@ -12,17 +13,24 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
 from accounts.models import Organisation, User
-from core import outbox
+from accounts.permissions import may_operate
+from core import audit, outbox
 from core.clock import now
-from core.errors import InvalidInput, ServiceUnavailable
+from core.errors import IllegalTransition, InvalidInput, NotPermitted, ObjectNotFound
 from notifications.catalogue import ALWAYS_MAILED, MESSAGES, Message
 from notifications.enums import Channel, Group, MailState
 from notifications.events import MailRequested
+from notifications.mailing import NotTaken, Refused, Uncertain, hand_over
 from notifications.models import Delivery, Notification, Preference
+from notifications.selectors import TROUBLED
 
 UNSUBSCRIBE_SALT = "notifications.unsubscribe"
 _TITLE_LENGTH = 200
 _KEY_LENGTH = 120
+#: What the mail server would not take for so long is given up and shown to the operator.
+GIVE_UP_AFTER = timedelta(days=3)
+#: The column's size; a mail that waits out a long outage is not counted further.
+_COUNTED_ATTEMPTS = 30000
 
 
 # --- telling -----------------------------------------------------------------------------------------------------
@@ -125,6 +133,12 @@ def _unsubscribe_address(notification: Notification) -> str:
     return _absolute(path)
 
 
+def _message_id(delivery: Delivery) -> str:
+    """The same for every attempt, so that a mail server which got it twice can tell."""
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+    return delivery.message_id or f"<notification-{delivery.pk}@{domain}>"
+
+
 def _mail(delivery: Delivery) -> EmailMessage:
     notification = delivery.notification
     unsubscribe = _unsubscribe_address(notification)
@@ -132,10 +146,7 @@ def _mail(delivery: Delivery) -> EmailMessage:
     if notification.url:
         lines += ["", _("查看：%s") % _absolute(notification.url)]
     lines += ["", "—", str(settings.SITE_IDENTITY["name"]), _("本邮件由系统发出，请勿直接回复。")]
-    headers = {
-        # The same for every attempt, so that a mail server which got it twice can tell.
-        "Message-ID": f"<notification-{delivery.pk}@{settings.DEFAULT_FROM_EMAIL.rpartition('@')[2]}>",
-    }
+    headers = {"Message-ID": delivery.message_id}
     if unsubscribe:
         lines.append(_("不再接收这类邮件：%s") % unsubscribe)
         headers |= {
@@ -146,40 +157,126 @@ def _mail(delivery: Delivery) -> EmailMessage:
     return EmailMessage(subject=subject, body="\n".join(lines), to=[delivery.address], headers=headers)
 
 
-@transaction.atomic
 def delivery_send(*, delivery_id: int) -> Delivery | None:
-    """Send one promised mail. A server that is down raises ServiceUnavailable, so the outbox tries again.
+    """Send one promised mail: at most once after it was handed to the mail server (reliability.md D.2.3).
 
-    Sent or refused for good, it is not tried again; who unsubscribed meanwhile gets none.
+    SENDING is committed before the server is spoken to, the result after it; so this must not run in a transaction
+    (RuntimeError). What failed before the text began raises TryLater and is tried again by the outbox. A mail found in
+    SENDING was left there by a process that died or lost its lease: it becomes UNCERTAIN for the operator, and is not
+    sent again. Sent, or refused for good, it is left alone; who unsubscribed meanwhile gets none.
     """
+    delivery = _begin_sending(delivery_id)
+    if delivery is None or delivery.state != MailState.SENDING:
+        return delivery
+    try:
+        hand_over(_mail(delivery))
+    except Refused as refusal:
+        return _finish_sending(delivery, MailState.FAILED, str(refusal))
+    except Uncertain as doubt:
+        return _finish_sending(delivery, MailState.UNCERTAIN, str(doubt))
+    except NotTaken as problem:
+        if now() - delivery.created_at >= GIVE_UP_AFTER:
+            return _finish_sending(delivery, MailState.FAILED, str(problem))
+        _finish_sending(delivery, MailState.PENDING, str(problem))
+        raise outbox.TryLater(
+            _("邮件服务器暂时不可用：%s") % problem, seconds=_pause_seconds(delivery.attempts)
+        ) from problem
+    except Exception as error:
+        # The mail could not even be written down; nothing was handed over.
+        _finish_sending(delivery, MailState.PENDING, str(error))
+        raise
+    return _finish_sending(delivery, MailState.SENT, "")
+
+
+def _pause_seconds(attempts: int) -> float:
+    """15 s, doubled with each attempt, to 15 minutes at most."""
+    return min(900.0, 15.0 * 2 ** min(attempts - 1, 10))
+
+
+@transaction.atomic(durable=True)
+def _begin_sending(delivery_id: int) -> Delivery | None:
+    """Commit that this mail is being handed over from now on; returns it in the state it is left in."""
     delivery = (
         Delivery.objects.select_for_update(of=("self",))
         .select_related("notification__recipient")
         .filter(pk=delivery_id, channel=Channel.MAIL)
         .first()
     )
-    if delivery is None or delivery.state != MailState.PENDING:
+    if delivery is None or delivery.state not in (MailState.PENDING, MailState.SENDING):
         return delivery
     notification = delivery.notification
     message = MESSAGES.get(notification.topic)
-    delivery.attempts += 1
-    if (
+    if delivery.state == MailState.SENDING:
+        delivery.state = MailState.UNCERTAIN
+        delivery.error = _("发送进程在交付邮件服务器期间中断，无法确定邮件是否已被接收。")
+    elif (
         message is None
         or not notification.recipient.is_active
         or not _wanting_mail(message, [notification.recipient_id])
     ):
         delivery.state = MailState.SKIPPED
     else:
-        try:
-            _mail(delivery).send()
-        except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
-            delivery.state, delivery.error = MailState.FAILED, str(error)[:500]
-        except (OSError, smtplib.SMTPException) as error:
-            raise ServiceUnavailable(_("邮件服务器暂时不可用：%s") % error) from error
-        else:
-            delivery.state, delivery.sent_at = MailState.SENT, now()
-    delivery.save(update_fields=["state", "attempts", "error", "sent_at"])
+        delivery.state, delivery.sending_since = MailState.SENDING, now()
+        delivery.attempts = min(delivery.attempts + 1, _COUNTED_ATTEMPTS)
+        delivery.message_id = _message_id(delivery)
+    delivery.save(update_fields=["state", "attempts", "error", "sending_since", "message_id"])
     return delivery
+
+
+@transaction.atomic(durable=True)
+def _finish_sending(delivery: Delivery, state: MailState, error: str) -> Delivery:
+    """Record what became of the attempt begun at `sending_since`; a later attempt's row is left alone."""
+    row = Delivery.objects.select_for_update().get(pk=delivery.pk)
+    mine = row.sending_since == delivery.sending_since
+    # UNCERTAIN: somebody took us for dead meanwhile, and we know better.
+    if mine and row.state in (MailState.SENDING, MailState.UNCERTAIN):
+        row.state, row.error = state, error[:500]
+        row.sent_at = now() if state == MailState.SENT else None
+        row.save(update_fields=["state", "error", "sent_at"])
+    return row
+
+
+# --- mails an operator decides about -----------------------------------------------------------------------------
+
+
+def _troubled(delivery_id: int) -> Delivery:
+    """The mail under lock if it is uncertain or failed; ObjectNotFound or IllegalTransition otherwise."""
+    row = Delivery.objects.select_for_update().filter(pk=delivery_id, channel=Channel.MAIL).first()
+    if row is None:
+        raise ObjectNotFound()
+    if row.state not in TROUBLED:
+        raise IllegalTransition(_("这封邮件已不是“不确定”或“发送失败”状态，无需处理。"))
+    return row
+
+
+@transaction.atomic
+def mail_resend(*, acting_user: User, delivery_id: int) -> Delivery:
+    """Send an uncertain or failed mail once more, by a person's decision, under the same Message-ID.
+
+    NotPermitted for everybody but the operator; IllegalTransition for a mail in another state.
+    """
+    if not may_operate(acting_user):
+        raise NotPermitted()
+    row = _troubled(delivery_id)
+    audit.record(acting_user, "notifications.mail.resend", row, detail={"message_id": row.message_id, "was": row.state})
+    row.state, row.error = MailState.PENDING, ""
+    row.save(update_fields=["state", "error"])
+    outbox.publish(MailRequested(row.pk))
+    return row
+
+
+@transaction.atomic
+def mail_settle(*, acting_user: User, delivery_id: int) -> Delivery:
+    """Record that an uncertain mail was found at the mail server: it is sent. Refusals as `mail_resend`."""
+    if not may_operate(acting_user):
+        raise NotPermitted()
+    row = _troubled(delivery_id)
+    if row.state != MailState.UNCERTAIN:
+        raise IllegalTransition(_("只有“不确定”的邮件可以确认为已送出。"))
+    audit.record(acting_user, "notifications.mail.settle", row, detail={"message_id": row.message_id})
+    row.state, row.sent_at, row.error = MailState.SENT, row.sending_since or now(), ""
+    row.save(update_fields=["state", "sent_at", "error"])
+    return row
 
 
 # --- reading and choosing ----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Profiles: `dev` (embedded default), `test`, `prod`. See docs/architecture.md §5
 """
 
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.utils.translation import gettext_lazy as _
@@ -160,6 +161,9 @@ STATIC_ROOT = VAR_DIR / "static"
 FRONTEND_DIR = VAR_DIR / "frontend"
 STATICFILES_DIRS = [("vendor", FRONTEND_DIR)] if FRONTEND_DIR.is_dir() else []
 MEDIA_ROOT = VAR_DIR / "media"
+#: Ed25519 key that signs bidders' receipts: 32 bytes in base64, or a file the embedded profile makes by itself.
+SEALING_SIGNING_KEY = env.str("SEALING_SIGNING_KEY", default="")
+SEALING_SIGNING_KEY_FILE = str(VAR_DIR / "sealing_signing_key")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -242,6 +246,13 @@ SEARCH_PASSWORD = env.str("SEARCH_PASSWORD", default="")
 #: Where people reach the site; links in mails begin with it.
 SITE_ADDRESS = env.str("SITE_ADDRESS", default="http://127.0.0.1:8000")
 EMAIL_TIMEOUT = 10
+
+
+def mail_server(found: dict[str, Any]) -> dict[str, Any]:
+    """Django's mail settings as read from a URL; SMTP through the backend that knows what became of a mail."""
+    plain = found["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
+    return found | {"EMAIL_BACKEND": "notifications.mailing.SmtpBackend"} if plain else found
+
 
 LOGGING = {
     "version": 1,

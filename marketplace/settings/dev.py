@@ -4,7 +4,7 @@ import os
 import secrets
 
 from marketplace.settings.base import *  # noqa: F403
-from marketplace.settings.base import VAR_DIR, env
+from marketplace.settings.base import VAR_DIR, env, mail_server
 
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
@@ -41,4 +41,6 @@ DATABASES = {
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = VAR_DIR / "mail"
+if env.str("EMAIL_URL", default=""):
+    vars().update(mail_server(env.email("EMAIL_URL")))
 DEFAULT_FROM_EMAIL = "noreply@marketplace.example"

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from marketplace.logs import logging_configuration
 from marketplace.settings.base import *  # noqa: F403
-from marketplace.settings.base import MIDDLEWARE, REST_FRAMEWORK, VAR_DIR, env
+from marketplace.settings.base import MIDDLEWARE, REST_FRAMEWORK, VAR_DIR, env, mail_server
 
 #: Without these nothing starts.
 REQUIRED = (
@@ -102,7 +102,7 @@ CACHES = {
     }
 }
 SEARCH_URL = env.str("SEARCH_URL")
-vars().update(env.email("EMAIL_URL"))
+vars().update(mail_server(env.email("EMAIL_URL")))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
@@ -111,6 +111,7 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 #: Gathered when the image is built; each release brings its own.
 STATIC_ROOT = env.str("DJANGO_STATIC_ROOT", default=str(VAR_DIR / "static"))
 #: Shared by all web and worker hosts.
+SEALING_SIGNING_KEY_FILE = ""
 MEDIA_ROOT = env.str("DJANGO_MEDIA_ROOT", default=str(VAR_DIR / "media"))
 
 # --- tasks (marketplace/celery.py) -------------------------------------------------------------------------------

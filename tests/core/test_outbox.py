@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from core import outbox, relay
 from core.clock import frozen, now
@@ -29,7 +29,14 @@ class RangTogether(Event):
     number: int
 
 
+@dataclass(frozen=True)
+class RangOutside(Event):
+    topic: ClassVar[str] = "tests.bell.rang_outside"
+    number: int
+
+
 heard: list[int] = []
+outside: list[tuple[int, bool]] = []
 batches: list[list[int]] = []
 trouble: dict[int, Exception] = {}
 
@@ -50,8 +57,16 @@ def hear_together(events: list[RangTogether]) -> None:
     batches.append(numbers)
 
 
+@outbox.subscribe(RangOutside, name="tests.hear_outside", atomic=False)
+def hear_outside(event: RangOutside) -> None:
+    outside.append((event.number, connection.in_atomic_block))
+    if event.number in trouble:
+        raise trouble[event.number]
+
+
 @pytest.fixture(autouse=True)
 def quiet():
+    outside.clear()
     heard.clear()
     batches.clear()
     trouble.clear()
@@ -173,3 +188,32 @@ def test_publishing_outside_a_transaction_is_refused(reference_data):
 def test_two_handlers_of_one_name_are_refused():
     with pytest.raises(ValueError, match="taken"):
         outbox.subscribe(Rang, name="tests.hear")(hear)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_handler_that_talks_to_the_world_runs_outside_of_a_transaction(reference_data):
+    with transaction.atomic():
+        outbox.publish_many([RangOutside(1), RangOutside(2)])
+    trouble[2] = outbox.TryLater("come again", seconds=600)
+
+    assert relay.drain() == 1
+
+    assert outside == [(1, False), (2, False)]
+    later, done = OutboxDelivery.objects.order_by("state").reverse()
+    assert (done.state, done.owner, done.lease_until) == ("done", "", None)
+    assert (later.state, later.attempts) == ("pending", 0)
+    assert later.not_before >= now() + timedelta(seconds=290)
+
+
+def test_a_handler_outside_of_transactions_that_lost_its_lease_does_not_start(clock):
+    outbox.publish(RangOutside(1))
+    stale = relay.claim("slow relay")
+    with frozen(clock + relay.LEASE + timedelta(seconds=1)):
+        relay.claim("fast relay")
+        assert relay._carry_out("tests.hear_outside", stale, "slow relay") == 0
+    assert outside == []
+
+
+def test_a_batch_runs_in_one_transaction_or_not_at_all():
+    with pytest.raises(ValueError, match="one transaction"):
+        outbox.subscribe(Rang, name="tests.never", batch=True, atomic=False)
