@@ -114,28 +114,6 @@ class BidState(models.TextChoices):
     DISQUALIFIED = "disqualified", _("取消资格")
 
 
-class ChainKind(models.TextChoices):
-    """Events of a challenge's own chain, in which receipts, freeze and opening are links."""
-
-    PUBLISHED = "published", _("发榜")
-    CLARIFIED = "clarified", _("澄清修改")
-    REKEYED = "rekeyed", _("更换封标密钥")
-    RECEIVED = "received", _("收到标书")
-    WITHDRAWN = "withdrawn", _("撤回标书")
-    FROZEN = "frozen", _("截止冻结")
-    RETURNED = "returned", _("未开启退回")
-    OPENING_STARTED = "opening_started", _("开启开始")
-    LAYER_PEELED = "layer_peeled", _("开启人解封")
-    OPENING_REFUSED = "opening_refused", _("解封被拒绝")
-    BID_OPENED = "bid_opened", _("标书开启")
-    BID_UNREADABLE = "bid_unreadable", _("标书无法解密")
-    OPENED = "opened", _("开启完成")
-    SCORES_LOCKED = "scores_locked", _("评分锁定")
-    DECIDED = "decided", _("决策")
-    AWARDED = "awarded", _("中榜")
-    CANCELLED = "cancelled", _("终止")
-
-
 class OpeningState(models.TextChoices):
     RUNNING = "running", _("进行中")
     DONE = "done", _("已完成")

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import puremagic
+from django.core.files.base import File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import models, transaction
 from django.utils.translation import gettext as _
@@ -48,7 +49,7 @@ def _refuse(message: str) -> InvalidInput:
     return InvalidInput({"file": [message]})
 
 
-def checked_content_type(file: UploadedFile) -> str:
+def checked_content_type(file: File) -> str:
     """The content type of an acceptable file; InvalidInput says why another is not.
 
     The ending, the first bytes and, for Office files, the structure must agree; macros and bombs are refused.
@@ -78,7 +79,7 @@ def checked_content_type(file: UploadedFile) -> str:
     return content_type
 
 
-def _check_office_structure(file: UploadedFile, main_part: str) -> None:
+def _check_office_structure(file: File, main_part: str) -> None:
     try:
         with zipfile.ZipFile(file) as package:
             entries = package.infolist()
@@ -124,6 +125,36 @@ def attach(
     attachment.file.save("content", file, save=False)
     attachment.save()
     audit.record(acting_user, "core.attachment.add", attachment, {"sha256": attachment.sha256, "purpose": purpose})
+    return attachment
+
+
+@transaction.atomic
+def attach_checked(*, subject: models.Model, file: File, purpose: str, acting_user: Any = None) -> Attachment:
+    """Keep a private file that did not come by a form: the same checks of type and content, read piece by piece.
+
+    InvalidInput says why a file is refused; nothing is kept of it. Personal numbers are not looked for, because such
+    a file is never published.
+    """
+    content_type = checked_content_type(file)
+    digest = hashlib.sha256()
+    file.seek(0)
+    while piece := file.read(1 << 20):
+        digest.update(piece)
+    attachment = Attachment(
+        subject_type=subject._meta.label_lower,
+        subject_id=str(subject.pk),
+        purpose=purpose,
+        original_name=PurePosixPath(file.name or "").name[-LONGEST_NAME:],
+        content_type=content_type,
+        size=file.size or 0,
+        sha256=digest.hexdigest(),
+        publicity=PublicityClass.PRIVATE,
+        scan_state=ScanState.CLEAN,
+        uploaded_by=acting_user,
+    )
+    file.seek(0)
+    attachment.file.save("content", file, save=False)
+    attachment.save()
     return attachment
 
 

@@ -54,6 +54,20 @@ def record(
     )
 
 
+@transaction.atomic
+def record_alone(
+    actor: Any,
+    action: str,
+    subject: models.Model | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> AuditEntry:
+    """Write an entry about something refused, where no change opens a transaction. The caller raises afterwards.
+
+    Not inside a transaction that the refusal will roll back: the entry would go with it.
+    """
+    return record(actor, action, subject, detail)
+
+
 def _digest(entry: AuditEntry, sequence: int, previous_hash: str) -> str:
     content = {name: getattr(entry, name) for name in _SEALED_FIELDS}
     content |= {"moment": entry.moment.isoformat(), "sequence": sequence, "previous_hash": previous_hash}

@@ -7,7 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation
-from challenges.enums import BidState, ChainKind, CreditGate, EnvelopeKind
+from challenges.enums import BidState, CreditGate, EnvelopeKind
 from challenges.models.programme import Challenge
 from core.clock import now
 from core.transitions import state_check
@@ -60,7 +60,6 @@ class BidVersion(models.Model):
     received_at = models.DateTimeField()
     sequence = models.PositiveIntegerField(_("链上序号"))
     receipt = models.JSONField(default=dict)
-    receipt_signature = models.CharField(max_length=128)
     idempotency_key = models.CharField(max_length=100)
     submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     device_digest = models.CharField(max_length=64, blank=True)
@@ -113,8 +112,10 @@ class BidDraft(models.Model):
 
     challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="+")
     organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="+")
-    ciphertext = models.TextField()
-    revision = models.PositiveIntegerField(default=1)
+    #: The name the bid will have, given before it exists: sealing binds it in.
+    bid_public_id = models.UUIDField(default=uuid.uuid4, editable=False)
+    ciphertext = models.TextField(blank=True)
+    revision = models.PositiveIntegerField(default=0)
     saved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     saved_at = models.DateTimeField(default=now)
 
@@ -126,15 +127,17 @@ class BidDraft(models.Model):
 
 
 class ChainEntry(models.Model):
-    """A link of a challenge's chain, made under the challenge's row lock (architecture.md §3)."""
+    """A link of a challenge's chain, made under the challenge's row lock (architecture.md §3; docs/sealing.md)."""
 
     challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="chain")
     sequence = models.PositiveIntegerField()
-    kind = models.CharField(max_length=20, choices=ChainKind.choices)
-    moment = models.DateTimeField()
-    payload = models.JSONField(default=dict)
-    previous_hash = models.CharField(max_length=64)
-    hash = models.CharField(max_length=64)
+    kind = models.CharField(max_length=40)
+    at = models.CharField(max_length=40)
+    salt = models.CharField(max_length=40)
+    body = models.JSONField(default=dict)
+    body_digest = models.CharField(max_length=64)
+    previous_head = models.CharField(max_length=64)
+    head = models.CharField(max_length=64)
 
     class Meta:
         ordering = ["sequence"]

@@ -186,13 +186,15 @@ class Challenge(models.Model):
     submitted_at = models.DateTimeField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     frozen_at = models.DateTimeField(null=True, blank=True)
-    merkle_root = models.CharField(max_length=64, blank=True)
-    chain_length = models.PositiveIntegerField(default=0)
-    chain_head = models.CharField(max_length=64, default="0" * 64)
+    #: Signed freeze statement {root, time} and the salt of its own leaf (docs/sealing.md).
+    freeze = models.JSONField(default=dict, blank=True)
+    freeze_salt = models.CharField(max_length=64, blank=True)
+    suite = models.CharField(max_length=40, blank=True)
     opened_at = models.DateTimeField(null=True, blank=True)
     price_opened_at = models.DateTimeField(null=True, blank=True)
     awarded_at = models.DateTimeField(null=True, blank=True)
     closing_comment = models.TextField(_("终止或撤回理由"), blank=True)
+    reminders_sent = models.JSONField(default=list, blank=True)
 
     class Meta:
         verbose_name = _("榜单项")

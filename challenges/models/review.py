@@ -7,7 +7,6 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organisation
 from challenges.enums import ExpertKind, PanelPurpose, PanelState, SeatState
 from challenges.models.bidding import Bid
 from challenges.models.programme import Challenge

@@ -12,6 +12,7 @@ ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 
 VAR_DIR = Path(tempfile.mkdtemp(prefix="marketplace-test-"))
 MEDIA_ROOT = VAR_DIR / "media"
+SEALING_SIGNING_KEY_FILE = str(VAR_DIR / "sealing_signing_key")
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir()
 SEARCH_URL = f"embedded://{VAR_DIR / 'search'}"

@@ -428,6 +428,12 @@ def scenario_act(*, scenario_id: int, action: str, acting_user: User, comment: s
     )
 
 
+@transaction.atomic
+def scenario_convert(*, scenario_id: int, acting_user: User) -> Scenario:
+    """Close a listed demand as converted into a challenge; the challenge itself is made by the app above (§3.3)."""
+    return move(_locked(scenario_id), "convert", acting_user=acting_user)
+
+
 # --- validity ----------------------------------------------------------------------------------------------------
 
 

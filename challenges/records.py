@@ -1,0 +1,88 @@
+"""The public record of a challenge (docs/sealing.md §5), exported only after its opening, and its verification."""
+
+from typing import Any
+
+from challenges.models import Challenge, SealedEnvelope
+from challenges.sealing import verification
+from challenges.sealing.canonical import encode_bytes
+from challenges.sealing.envelopes import EnvelopeDigests
+from challenges.sealing.manifests import freeze_leaf, inclusion_proof, manifest_leaves
+from challenges.sealing.suites import suite_named
+from challenges.services.bids import final_bodies
+from challenges.services.chain import as_link
+from challenges.signing import signer
+from core.errors import DomainError
+
+READ_SIZE = 1 << 20
+#: Kinds of links whose bodies stay inside: who tried what at an opening is for the supervisor.
+KEPT_BACK = frozenset({"opening_refused"})
+
+
+class NotOpened(DomainError):
+    code = "not_opened"
+    status = 409
+
+
+def challenge_record(challenge: Challenge) -> dict[str, Any]:
+    """The whole chain with its bodies. Before the opening even its length would tell the number of bids: refused."""
+    if challenge.opened_at is None:
+        raise NotOpened("开启之前不公布记录；封存根和封存时间见榜单页面。")
+    rows = list(challenge.chain.order_by("sequence"))
+    links = [as_link(row) for row in rows]
+    return {
+        "format": verification.FORMAT,
+        "challenge": str(challenge.public_id),
+        "suite": challenge.suite,
+        "signing_key": encode_bytes(signer().public_key),
+        "chain": [
+            verification.export_entry(link, None if row.kind in KEPT_BACK else row.body)
+            for link, row in zip(links, rows, strict=True)
+        ],
+        "head": verification.sign_head(str(challenge.public_id), links[-1], signer()),
+        "freeze": challenge.freeze,
+        "freeze_salt": challenge.freeze_salt,
+    }
+
+
+def inclusion(challenge: Challenge, bid_public_id: str) -> dict[str, Any]:
+    """A bidder's proof that their final version is under the published root; its length tells the count, so: after."""
+    if challenge.opened_at is None:
+        raise NotOpened("开启之前不提供包含证明。")
+    suite = suite_named(challenge.suite)
+    bodies = final_bodies(challenge)
+    leaves = manifest_leaves(
+        freeze_leaf(str(challenge.public_id), challenge.freeze["body"]["frozen_at"], challenge.freeze_salt),
+        bodies,
+        suite,
+    )
+    index = next(position for position, body in enumerate(bodies, 1) if body["bid"] == bid_public_id)
+    return {
+        "leaf": bodies[index - 1],
+        "index": index,
+        "size": len(leaves),
+        "proof": [step.hex() for step in inclusion_proof(leaves, index, suite.digest)],
+        "freeze": challenge.freeze,
+    }
+
+
+def verify_files(challenge: Challenge) -> list[verification.Row]:
+    """Whether every ciphertext that counts still lies on disk as receipted; destroyed ones are named as such."""
+    rows = []
+    for body in final_bodies(challenge):
+        for entry in body["envelopes"]:
+            envelope = SealedEnvelope.objects.filter(
+                bid_version__bid__public_id=body["bid"], bid_version__number=body["version"], kind=entry["kind"]
+            ).first()
+            subject = f"{body['bid']} {entry['kind']}"
+            if envelope is None or not envelope.file or not envelope.file.storage.exists(envelope.file.name):
+                rows.append(verification.Row("file", subject, False, "密文文件缺失。"))
+                continue
+            digests = EnvelopeDigests(suite_named(challenge.suite))
+            with envelope.file.open("rb") as source:
+                while chunk := source.read(READ_SIZE):
+                    digests.update(chunk)
+            same = digests.result(entry["kind"]).sha256 == entry["sha256"]
+            rows.append(
+                verification.Row("file", subject, same, "密文与回执一致。" if same else "密文与回执不一致，已被改动。")
+            )
+    return rows

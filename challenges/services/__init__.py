@@ -1,0 +1,1 @@
+"""Writes of 揭榜挂帅, by noun."""

@@ -1,0 +1,36 @@
+"""The platform's signing key, from the settings or from a file beside the installation's other secrets."""
+
+import base64
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from challenges.sealing.statements import Signer
+
+
+@lru_cache(maxsize=4)
+def _signer_from(encoded: str) -> Signer:
+    return Signer(base64.b64decode(encoded, validate=True))
+
+
+def signer() -> Signer:
+    """The signer of receipts and freezes. Made once where the profile allows it; else its absence stops the request.
+
+    Production sets SEALING_SIGNING_KEY (32 bytes, base64). A new key is a new fingerprint, published with each call.
+    """
+    encoded = settings.SEALING_SIGNING_KEY
+    if encoded:
+        return _signer_from(encoded)
+    if not settings.SEALING_SIGNING_KEY_FILE:
+        raise ImproperlyConfigured("SEALING_SIGNING_KEY 未设置，无法签发回执。生成方法见 docs/operations.md。")
+    path = Path(settings.SEALING_SIGNING_KEY_FILE)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _signer_from(path.read_text(encoding="ascii").strip())
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(base64.b64encode(Signer.generate().private_key).decode())
+    return _signer_from(path.read_text(encoding="ascii").strip())
