@@ -170,7 +170,7 @@ def _check_chain(record: _Record, anchors: Anchors, report: Report) -> None:
             "chain",
             subject,
             linked and intact and timed,
-            "链条衔接，内容与摘要一致。",
+            "衔接无误，内容与摘要一致。",
             "链条断裂，或内容与摘要不一致。",
         )
         previous = entry
