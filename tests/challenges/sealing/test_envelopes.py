@@ -46,9 +46,7 @@ CONTEXT_CHANGES: dict[str, dict[str, Any]] = {
 }
 
 
-def opened(
-    data: bytes, of: EnvelopeContext, pair: KeyPair = PAIR
-) -> tuple[OpenedEnvelope, dict[str, bytes]]:
+def opened(data: bytes, of: EnvelopeContext, pair: KeyPair = PAIR) -> tuple[OpenedEnvelope, dict[str, bytes]]:
     files: dict[str, io.BytesIO] = {}
 
     def sink_for(name: str, media_type: str, size: int) -> io.BytesIO:
@@ -304,7 +302,9 @@ def test_sealing_and_opening_hold_a_few_chunks_whatever_the_size(tmp_path: Any) 
     tracemalloc.start()
     try:
         with path.open("wb") as sink:
-            seal_envelope(sink, PAIR.public_key, context(), None, [Attachment("a", "text/plain", size, Repeating(size))])
+            seal_envelope(
+                sink, PAIR.public_key, context(), None, [Attachment("a", "text/plain", size, Repeating(size))]
+            )
         with path.open("rb") as source:
             assert open_envelope(source, PAIR.private_key, context()).contents.attachments[0].size == size
         peak = tracemalloc.get_traced_memory()[1]
