@@ -1,4 +1,4 @@
-"""Questions, answers, clarifications, invitations: the same facts for everybody at the same instant (domain.md §2.4)."""
+"""Questions, answers, clarifications, invitations: the same facts for everybody at one instant (domain.md §2.4)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
