@@ -6,11 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from django.conf import settings
-
 #: The request that causes everything the steps do.
 REQUEST_ID = "request-of-the-test"
-ROOT = Path(settings.PROJECT_ROOT)
+ROOT = Path(__file__).resolve().parents[2]
 _ASSIGNMENT = re.compile(r"^(?P<optional># )?(?P<name>[A-Z][A-Z0-9_]*)=(?P<value>.*)$")
 #: Of this process's own environment only what a program needs to start at all.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from tests.production.conftest import Installation, until
 from tests.production.environment import ROOT, manage
+from tests.production.installation import Installation, until
 
 pytestmark = pytest.mark.integration
 

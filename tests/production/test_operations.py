@@ -16,8 +16,8 @@ from marketplace.celery import QUEUES
 from search import indexing
 from search.documents import INDEXES
 from tests.factories import make_listed_capability, make_person
-from tests.production.conftest import Installation, until
 from tests.production.environment import manage, production_environment
+from tests.production.installation import Installation, until
 
 pytestmark = pytest.mark.integration
 

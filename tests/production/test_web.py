@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.production.conftest import Installation, until
+from tests.production.installation import Installation, until
 from tests.production.proxy import nginx_for
 from tests.production.test_images import image_command
 from tests.production.test_workers import NOTICES, OPEN, mails

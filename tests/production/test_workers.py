@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.production.conftest import Installation, until
 from tests.production.environment import REQUEST_ID
+from tests.production.installation import Installation, until
 
 pytestmark = pytest.mark.integration
 
