@@ -34,8 +34,10 @@ def run(command: list[str], *, folder: Path = HERE) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotBuild(f"{command[0]}：{error}") from error
     if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise CannotBuild(f"{Path(command[0]).name}：{lines[-1] if lines else done.returncode}")
+        lines = [
+            line for line in (done.stderr or done.stdout).splitlines() if line.strip() and "complete log" not in line
+        ]
+        raise CannotBuild(f"{Path(command[0]).name}：{lines[-1].strip() if lines else done.returncode}")
     return done.stdout
 
 
