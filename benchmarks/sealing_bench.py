@@ -5,8 +5,6 @@ verify   the record of a challenge with 1,000 bids and their receipts is verifie
 browser  50 MB are sealed in Chromium, from a page with the platform's content security policy; target 5 s
 """
 
-import functools
-import http.server
 import json
 import os
 import resource
@@ -14,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -29,13 +26,12 @@ from challenges.sealing.envelopes import open_envelope, seal_envelope  # noqa: E
 from challenges.sealing.keys import generate_key_pair  # noqa: E402
 from challenges.sealing.verification import verify_record  # noqa: E402
 from tests.challenges.sealing.builders import RecordBuilder, context  # noqa: E402
+from tests.challenges.sealing.page_server import MODULES, served_modules  # noqa: E402
 
 BIDS = 200
 BID_SIZE = 10_000_000
 RECORD_BIDS = 1_000
 BROWSER_SIZE = 50 * (1 << 20)
-MODULES = ROOT / "var" / "frontend" / "sealing"
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'"
 
 
 def report(name: str, **figures: Any) -> None:
@@ -94,67 +90,26 @@ def bench_verify() -> None:
 
 # -- The browser ------------------------------------------------------------------------------------------------------
 
-PAGE = "<!doctype html><meta charset=utf-8><title>sealing</title><script type=module src=page.js></script>"
-PAGE_SCRIPT = """
-import { sealEnvelope } from "./sealing.js";
-window.seal = async (call, size) => {
-  const content = new Uint8Array(size);
-  for (let start = 0; start < size; start += 65536) crypto.getRandomValues(content.subarray(start, start + 65536));
-  const file = new File([content], "方案.pdf", { type: "application/pdf" });
-  let steps = 0;
-  const started = performance.now();
-  const sealed = await sealEnvelope({
-    call, organisation: "91370000100000001A", bid: "bid-1", version: 1, kind: "technical",
-    manifest: { answers: {} }, files: [file], onProgress: () => { steps += 1; },
-  });
-  const seconds = (performance.now() - started) / 1000;
-  window.sealed = sealed.blob;
-  return { seconds, steps, size: sealed.size, sha256: sealed.sha256 };
-};
-"""
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """The modules under the platform's policy."""
-
-    def end_headers(self) -> None:
-        self.send_header("Content-Security-Policy", POLICY)
-        super().end_headers()
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
-
 
 def bench_browser() -> None:
     executable = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if executable is None or not (MODULES / "sealing.js").is_file():
         report("seal 50 MB in Chromium", skipped="needs Chromium and `make install`")
         return
-    folder = Path(tempfile.mkdtemp(prefix="sealing-page-"))
-    shutil.copytree(MODULES, folder, dirs_exist_ok=True)
-    (folder / "index.html").write_text(PAGE, encoding="utf-8")
-    (folder / "page.js").write_text(PAGE_SCRIPT, encoding="utf-8")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     complaints: list[str] = []
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
-            page = browser.new_page()
-            page.on("console", lambda message: complaints.append(message.text))
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.goto(f"http://127.0.0.1:{server.server_address[1]}/index.html")
-            page.wait_for_function("window.seal !== undefined")
-            call = RecordBuilder().call()
-            runs = [page.evaluate("([call, size]) => window.seal(call, size)", [call, BROWSER_SIZE]) for _ in range(3)]
-            version = browser.version
-            browser.close()
-        seconds = [round(run["seconds"], 2) for run in runs]
-        report("seal 50 MB in Chromium", seconds=seconds, browser=version, size=runs[0]["size"], complaints=complaints)
-    finally:
-        server.shutdown()
-        server.server_close()
-        shutil.rmtree(folder)
+    with served_modules() as (address, _), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        page.wait_for_function("window.ready === true")
+        arguments = [RecordBuilder().call(), BROWSER_SIZE]
+        runs = [page.evaluate("([call, size]) => window.seal(call, size, false)", arguments) for _ in range(3)]
+        version = browser.version
+        browser.close()
+    seconds = [round(run["seconds"], 2) for run in runs]
+    report("seal 50 MB in Chromium", seconds=seconds, browser=version, size=runs[0]["size"], complaints=complaints)
 
 
 BENCHMARKS = {"open": bench_open, "verify": bench_verify, "browser": bench_browser}
