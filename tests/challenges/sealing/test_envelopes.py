@@ -116,6 +116,15 @@ def test_a_rewritten_header_does_not_carry_an_envelope_into_another_context(chan
         opened(data, replace(context(), **changes))
 
 
+@pytest.mark.parametrize("changes", CONTEXT_CHANGES.values(), ids=CONTEXT_CHANGES)
+def test_the_content_key_itself_is_bound_to_the_context(changes: dict[str, Any]) -> None:
+    wrapped_key = read_header(io.BytesIO(sealed(PAIR, context(), MANIFEST))).wrapped_key
+    suite = SUITES[context().suite]
+    assert len(suite.unwrap_key(wrapped_key, PAIR.private_key, context().info())) == suite.content_key_length
+    with pytest.raises(CannotDecrypt):
+        suite.unwrap_key(wrapped_key, PAIR.private_key, replace(context(), **changes).info())
+
+
 def test_the_other_suite_does_not_open_it() -> None:
     other = "X25519-SM3-SM4GCM-1"
     with pytest.raises(MalformedInput):
