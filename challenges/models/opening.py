@@ -48,6 +48,7 @@ class OfficerKeyProof(models.Model):
 class Opener(models.Model):
     """An officer appointed to open a list's bids. Three capacities, at least two organisations, no administrator."""
 
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     annual_list = models.ForeignKey(AnnualList, on_delete=models.CASCADE, related_name="openers")
     capacity = models.CharField(max_length=12, choices=OpenerCapacity.choices)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
