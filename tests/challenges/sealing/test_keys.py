@@ -149,6 +149,16 @@ def test_a_layer_of_one_group_does_not_serve_in_another() -> None:
     )
 
 
+def test_a_layer_is_bound_to_its_place_in_the_order() -> None:
+    one, private_key = wrapped()[0], PAIRS["officer-a"].private_key
+    assert len(peel(SUITE, one.blob, private_key, CONTEXT.layer_info(one.officers, 0))) == wrapped_length(1)
+    with pytest.raises(CannotDecrypt):
+        peel(SUITE, one.blob, private_key, CONTEXT.layer_info(one.officers, 1))
+    for position in (-1, 2):
+        with pytest.raises(InvalidSubset):
+            CONTEXT.layer_info(one.officers, position)
+
+
 def test_a_wrong_hand_over_is_known_without_any_secret() -> None:
     ab, ac, _ = wrapped()
     right = peel(SUITE, ab.blob, PAIRS["officer-a"].private_key, CONTEXT.layer_info(ab.officers, 0))
