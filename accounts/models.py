@@ -52,7 +52,11 @@ class Organisation(models.Model):
         verbose_name_plural = _("机构")
         ordering = ["pk"]
         constraints = [state_check(OrganisationState, "organisation_state")]
-        indexes = [models.Index(fields=["name"], name="organisation_by_name")]
+        indexes = [
+            models.Index(fields=["name"], name="organisation_by_name"),
+            # The verification queue: few among many.
+            models.Index(fields=["id"], name="organisation_pending", condition=Q(state=OrganisationState.PENDING)),
+        ]
 
     def __str__(self) -> str:
         return self.name

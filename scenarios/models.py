@@ -153,6 +153,15 @@ class Scenario(models.Model):
             models.Index(fields=["owner", "state", "-id"], name="scenario_by_owner"),
             models.Index(fields=["region", "state"], name="scenario_by_region"),
             models.Index(fields=["title"], name="scenario_by_title"),
+            # The public catalogue in its two orders, whatever the states of its rows.
+            models.Index(
+                fields=["-listed_at", "-id"], name="scenario_public_newest", condition=Q(state__in=PUBLIC_STATES)
+            ),
+            models.Index(
+                fields=["deadline_at", "-listed_at", "-id"],
+                name="scenario_public_closing",
+                condition=Q(state__in=PUBLIC_STATES, deadline_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

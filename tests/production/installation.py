@@ -64,7 +64,7 @@ class Installation:
     def number(self, statement: str) -> int:
         return int(self.query(statement)[0][0])
 
-    def step(self, *arguments: str) -> dict[str, Any]:
+    def step(self, *arguments: str, timeout: float = 120) -> dict[str, Any]:
         """Run one of tests/production/steps.py in this installation."""
         done = subprocess.run(
             [sys.executable, "-m", "tests.production.steps", *arguments],
@@ -72,11 +72,14 @@ class Installation:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=timeout,
             check=False,
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout.strip().splitlines()[-1])
+
+    def writer(self, batch: int) -> "Writer":
+        return Writer(self, batch)
 
     def start(self, name: str, *arguments: str, **changes: str) -> subprocess.Popen[bytes]:
         """A process in a group of its own, with its output in `<name>.log` below the installation's folder."""
@@ -124,6 +127,39 @@ def _database(servers: dict[str, str], name: str, statement: str) -> str:
     with psycopg.connect(servers["TEST_DATABASE_URL"], autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(sql.Identifier(name)))  # type: ignore[arg-type]
     return urlunsplit(urlsplit(servers["TEST_DATABASE_URL"])._replace(path=f"/{name}"))
+
+
+class Writer:
+    """A process that changes something each time it is told to, and knows what was acknowledged."""
+
+    def __init__(self, installation: Installation, batch: int) -> None:
+        with (installation.folder / "writer.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.production.steps", "keep_verifying", str(batch)],
+                cwd=ROOT,
+                env=installation.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        installation.processes.append(self.process)  # type: ignore[arg-type]
+        self.acknowledged: dict[str, list[int]] = {}
+        self.refused: list[str] = []
+
+    def write(self, name: str) -> bool:
+        """One transaction under `name`; True if it was acknowledged."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{name}\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline() or "{}")
+        if "acknowledged" in answer:
+            self.acknowledged[name] = answer["ids"]
+            return True
+        self.refused.append(name)
+        return False
 
 
 @dataclass(frozen=True)
