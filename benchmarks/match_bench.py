@@ -11,9 +11,7 @@ matched in a process of its own, so that its memory is that of a match worker.
 
 import argparse
 import json
-import math
 import os
-import random
 import subprocess
 import sys
 import tempfile
@@ -25,87 +23,25 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT_ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings.dev")
 
-import django  # noqa: E402
-
-from matching.evaluation import percentile  # noqa: E402 - run as a file, the project must be put on the path first
+from benchmarks.collection import Language  # noqa: E402 - run as a file, the project must be put on the path first
+from benchmarks.measuring import engine_of, proportional_memory, wait_until_merged  # noqa: E402
+from matching.evaluation import percentile  # noqa: E402
 from matching.matcher import collection_statistics, match, proposal_query  # noqa: E402
-from matching.scoring import Facts, Profile, Subject  # noqa: E402
+from matching.scoring import Profile, Subject  # noqa: E402
 from search.analysis import count_ids  # noqa: E402
 from search.contract import Engine, Put, Schema  # noqa: E402
 from search.engines.bulk import write_batches  # noqa: E402
-from search.engines.elasticsearch import Connection, ElasticsearchEngine  # noqa: E402
-from search.engines.embedded import EmbeddedEngine  # noqa: E402
 from search.match_text import MATCH_FIELDS, MatchText  # noqa: E402
 from search.statistics import SAMPLE_SIZE, StatisticsBuilder, TermStatistics  # noqa: E402
 
 SCHEMA = Schema("benchmark", 1, MATCH_FIELDS)
 GENERATION = "one"
 BATCH = 2000
-TODAY = 740_000
-CITIES = [f"37{number:02d}00" for number in range(1, 18) if number != 12]
-CATEGORIES = [f"{one}.{two}.{three}" for one in range(1, 7) for two in range(1, 4) for three in range(1, 5)]
-TAGS = [f"技术{number}" for number in range(60)]
 
 #: Targets on two cores (matching.md §6), in milliseconds and megabytes.
 MATCH_P95 = 100.0
 PYTHON_P95 = 40.0
 PEAK_MEMORY = 300.0
-
-
-class Language:
-    """A made-up vocabulary with the frequencies of a natural one."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
-        characters = [chr(0x4E00 + number * 7) for number in range(2800)]
-        weights = [1 / (rank + 8) for rank in range(len(characters))]
-        self.words = [
-            "".join(self.random.choices(characters, weights, k=self.random.choice((2, 2, 2, 3)))) for _ in range(40_000)
-        ]
-        self.common = list(self._cumulated(1 / (rank + 3) for rank in range(len(self.words))))
-        self.topics = [self.random.sample(range(len(self.words)), 60) for _ in range(400)]
-
-    @staticmethod
-    def _cumulated(weights: Iterator[float]) -> Iterator[float]:
-        total = 0.0
-        for weight in weights:
-            total += weight
-            yield total
-
-    def text(self, topic: int, words: int, share: float) -> str:
-        """`share` of the words come from the topic, the rest from the language as a whole."""
-        own = self.topics[topic]
-        chosen = []
-        for word in self.random.choices(self.words, cum_weights=self.common, k=words):
-            chosen.append(self.words[self.random.choice(own)] if self.random.random() < share else word)
-            if self.random.random() < 0.12:
-                chosen.append("，")
-        return "".join(chosen)
-
-    def facts(self, topic: int, *, demand: bool) -> Facts:
-        pick = self.random.choice
-        amount = self.random.randrange(10, 2000) * 1_000_000
-        return Facts(
-            organisation=str(self.random.randrange(1_000_000)),
-            category=CATEGORIES[topic % len(CATEGORIES)] if self.random.random() < 0.8 else pick(CATEGORIES),
-            tags=tuple(sorted(self.random.sample(TAGS, 3))),
-            regions=tuple(sorted(self.random.sample(CITIES, 1 if demand else 4))),
-            amount_minimum=amount,
-            amount_maximum=amount * 2,
-            cases=() if demand else tuple(self.text(topic, 6, 0.6) for _ in range(2)),
-            outcomes=0 if demand else 2,
-            outcomes_confirmed=0 if demand else 1,
-            fresh_day=TODAY - self.random.randrange(365),
-        )
-
-    def document(self) -> tuple[MatchText, Facts]:
-        topic = self.random.randrange(len(self.topics))
-        return MatchText(self.text(topic, 9, 0.6), self.text(topic, 130, 0.25)), self.facts(topic, demand=False)
-
-    def demand(self) -> Subject:
-        topic = self.random.randrange(len(self.topics))
-        text = MatchText(self.text(topic, 10, 0.6), self.text(topic, 160, 0.25))
-        return Subject(text, self.facts(topic, demand=True), is_demand=True, today=TODAY)
 
 
 def batches(language: Language, sizes: TermStatistics, number: int) -> Iterator[list[Put]]:
@@ -118,15 +54,6 @@ def batches(language: Language, sizes: TermStatistics, number: int) -> Iterator[
             yield batch
             batch = []
     yield batch
-
-
-def engine_of(address: str, folder: Path) -> Engine:
-    """The embedded engine in `folder`, or a cluster with an index prefix of the benchmark's own."""
-    if not address:
-        return EmbeddedEngine(folder)
-    django.setup()  # an outage is told in the language of the installation
-    nodes = tuple(f"http://{node}" for node in address.removeprefix("elasticsearch://").split(","))
-    return ElasticsearchEngine(Connection(nodes=nodes, prefix="benchmark", replicas="0"))
 
 
 def build(engine: Engine, folder: Path, number: int) -> dict[str, float]:
@@ -144,6 +71,7 @@ def build(engine: Engine, folder: Path, number: int) -> dict[str, float]:
         pass
     engine.promote(SCHEMA, GENERATION)
     seconds = time.perf_counter() - started
+    wait_until_merged(engine, SCHEMA, GENERATION)
     megabytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     return {
         "documents_per_second": round(number / seconds),
@@ -158,7 +86,7 @@ def measure(engine: Engine, demands: int, sizes: TermStatistics) -> dict[str, fl
     profile, language = Profile(), Language(1)
     language.random.seed(2)
     subjects = [language.demand() for _ in range(demands)]
-    for subject in subjects[:5]:
+    for subject in subjects[:20]:
         match(engine, SCHEMA, subject, profile, sizes)
     whole, python, raw, memory = [], [], [], [proportional_memory()]
     for number, subject in enumerate(subjects):
@@ -185,15 +113,6 @@ def measure(engine: Engine, demands: int, sizes: TermStatistics) -> dict[str, fl
         "raw_query_p95": percentile(raw, 0.95),
         "peak_pss_megabytes": max(memory),
     }
-
-
-def proportional_memory() -> float:
-    """Proportional set size of this process in megabytes, pages of the index that it touched included."""
-    path = Path("/proc/self/smaps_rollup")
-    if not path.is_file():
-        return math.nan
-    lines = path.read_text(encoding="ascii").splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("Pss:"))) / 1024
 
 
 def main() -> int:
@@ -232,6 +151,7 @@ def main() -> int:
         figures = built | json.loads(answer.stdout)
         if options.engine and not options.index:
             engine_of(options.engine, folder).drop(SCHEMA.name, GENERATION)
+    figures["load_average"] = os.getloadavg()[0]
     figures["ratio_to_raw_query"] = figures["match_p50"] / figures["raw_query_p50"]
     missed = [
         name

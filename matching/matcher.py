@@ -5,17 +5,20 @@ The page of a demand, the vendor's desk, `match`, `evaluate_matching` and the be
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from matching.scoring import Candidate, Facts, Profile, Ranking, Statistics, Subject, Weighed, weigh, weighted_terms
 from search.analysis import unpack_text
-from search.contract import Clause, Engine, Filter, Hit, Query, Schema
+from search.contract import Clause, Engine, Filter, Hit, Query, Results, Schema
 from search.statistics import TermStatistics
 
 #: Below this number of candidates left by hard conditions, the next page of proposals is fetched.
 ENOUGH = 20
 PAGES = 3
+#: Subjects asked for together when many are matched.
+TOGETHER = 10
 
 
 @dataclass(frozen=True)
@@ -45,24 +48,88 @@ def match(
     started = time.perf_counter()
     statistics = collection_statistics(engine, schema, subject, sizes)
     page = proposals or profile.candidates
-    candidates: list[Candidate] = []
-    generation = ""
-    engine_seconds = time.perf_counter() - started
-    weighing_seconds = 0.0
-    ranking = Ranking((), (), 0.0)
-    for number in range(PAGES):
+    results = engine.search(schema, proposal_query(schema, subject, statistics, profile, filters, page))
+    proposed = _Proposed(subject, statistics, results, time.perf_counter() - started)
+    return _rank(engine, schema, proposed, profile, filters, page, explained)
+
+
+def match_many(
+    engine: Engine,
+    schema: Schema,
+    subjects: Sequence[Subject],
+    profile: Profile,
+    sizes: TermStatistics,
+    *,
+    filters: Sequence[Filter] = (),
+    explained: int = 30,
+) -> Iterator[Outcome]:
+    """The same as `match` for each subject, in order, for a list: the engine is asked for `TOGETHER` subjects at a time
+    and works on the next ones while these are weighed."""
+    page = profile.candidates
+    parts = [subjects[start : start + TOGETHER] for start in range(0, len(subjects), TOGETHER)]
+
+    def propose(part: Sequence[Subject]) -> list[_Proposed]:
         started = time.perf_counter()
-        query = proposal_query(schema, subject, statistics, profile, filters, page, number * page)
-        results = engine.search(schema, query)
-        generation = results.generation
-        engine_seconds += time.perf_counter() - started
+        found = engine.document_frequencies_many(schema, "text", [subject.text.text_counts for subject in part])
+        statistics = [_statistics(frequencies.documents, frequencies.by_term, sizes) for frequencies in found]
+        pairs = list(zip(part, statistics, strict=True))
+        queries = [proposal_query(schema, subject, known, profile, filters, page) for subject, known in pairs]
+        results = engine.search_many(schema, queries)
+        seconds = (time.perf_counter() - started) / len(part)
+        return [_Proposed(*pair, answer, seconds) for pair, answer in zip(pairs, results, strict=True)]
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="match-proposer") as pool:
+        coming: Future[list[_Proposed]] | None = None
+        for part in [*parts, ()]:
+            ready = coming
+            coming = pool.submit(propose, part) if part else None
+            for proposed in ready.result() if ready else ():
+                yield _rank(engine, schema, proposed, profile, filters, page, explained)
+
+
+@dataclass(frozen=True)
+class _Proposed:
+    """What the engine answered for one subject, and the seconds it took."""
+
+    subject: Subject
+    statistics: Statistics
+    results: Results
+    seconds: float
+
+
+def _rank(
+    engine: Engine,
+    schema: Schema,
+    proposed: _Proposed,
+    profile: Profile,
+    filters: Sequence[Filter],
+    page: int,
+    explained: int,
+) -> Outcome:
+    """Weigh what was proposed; ask for more while hard conditions leave too few."""
+    subject, statistics, results = proposed.subject, proposed.statistics, proposed.results
+    candidates: list[Candidate] = []
+    engine_seconds, weighing_seconds = proposed.seconds, 0.0
+    ranking = Ranking((), (), 0.0)
+    for number in range(1, PAGES + 1):
         started = time.perf_counter()
         candidates += [candidate_from(hit) for hit in results.hits]
         ranking = weigh(subject, candidates, statistics, profile, explained=explained)
         weighing_seconds += time.perf_counter() - started
-        if len(ranking.ranked) >= ENOUGH or len(results.hits) < page:
+        if len(ranking.ranked) >= ENOUGH or len(results.hits) < page or number == PAGES:
             break
-    return Outcome(ranking, statistics, generation, tuple(candidates), engine_seconds * 1000, weighing_seconds * 1000)
+        started = time.perf_counter()
+        query = proposal_query(schema, subject, statistics, profile, filters, page, number * page)
+        results = engine.search(schema, query)
+        engine_seconds += time.perf_counter() - started
+    return Outcome(
+        ranking,
+        statistics,
+        results.generation,
+        tuple(candidates),
+        engine_seconds * 1000,
+        weighing_seconds * 1000,
+    )
 
 
 def collapse(outcome: Outcome) -> tuple[list[Weighed], dict[str, list[str]]]:
@@ -85,11 +152,15 @@ def collapse(outcome: Outcome) -> tuple[list[Weighed], dict[str, list[str]]]:
 def collection_statistics(engine: Engine, schema: Schema, subject: Subject, sizes: TermStatistics) -> Statistics:
     """Document frequencies of the subject's terms from the engine, mean lengths from the snapshot."""
     frequencies = engine.document_frequencies(schema, "text", subject.text.text_counts)
+    return _statistics(frequencies.documents, frequencies.by_term, sizes)
+
+
+def _statistics(documents: int, by_term: Mapping[str, int], sizes: TermStatistics) -> Statistics:
     return Statistics(
-        documents=frequencies.documents,
+        documents=documents,
         mean_title_length=sizes.mean_title_length,
         mean_text_length=sizes.mean_text_length,
-        frequencies=frequencies.by_term,
+        frequencies=by_term,
     )
 
 

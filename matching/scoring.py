@@ -15,6 +15,8 @@ from search.match_text import MatchText
 from search.statistics import smoothed_idf
 
 STRONG, MEDIUM, WEAK = "strong", "medium", "weak"
+#: What a score is made of; each has its weight in the profile.
+FACTORS = ("text", "category", "tags", "track_record", "service_area", "budget", "freshness")
 
 
 @dataclass(frozen=True)
@@ -287,11 +289,12 @@ def combine(evidence: Sequence[Evidence], profile: Profile, *, is_short: bool) -
     if not evidence:
         return []
     scale = min(1.0, max(entry.cosine for entry in evidence) / profile.cosine_scale)
+    weights = {name: getattr(profile, name) for name in FACTORS}
     weighed = []
     for entry, fused in zip(evidence, _fuse(evidence, profile, is_short=is_short), strict=True):
         factors = {"text": fused * scale, **entry.factors}
-        total = sum(getattr(profile, name) for name in factors)
-        raw = sum(getattr(profile, name) * value for name, value in factors.items()) / total if total else 0.0
+        total = sum([weights[name] for name in factors])
+        raw = sum([weights[name] * value for name, value in factors.items()]) / total if total else 0.0
         weighed.append((-raw, entry.identity, entry, factors))
     weighed.sort(key=lambda item: item[:2])
     return [

@@ -222,8 +222,16 @@ class Engine(Protocol):
     def search(self, schema: Schema, query: Query) -> Results:
         """Answer a query from the promoted generation."""
 
+    def search_many(self, schema: Schema, queries: Sequence[Query]) -> list[Results]:
+        """Answers to several queries, in their order: one request where the engine can (a list's matching)."""
+
     def document_frequencies(self, schema: Schema, field_name: str, terms: Iterable[str]) -> Frequencies:
         """How many documents hold each term in a TOKENS field."""
+
+    def document_frequencies_many(
+        self, schema: Schema, field_name: str, asked: Sequence[Iterable[str]]
+    ) -> list[Frequencies]:
+        """The same for several sets of terms, in their order."""
 
     def suggest(self, schema: Schema, field_name: str, prefix: str, filters: Sequence[Filter], limit: int) -> list[str]:
         """Values of a KEYWORD field that begin with `prefix`, of documents that pass the filters."""

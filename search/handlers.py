@@ -33,4 +33,5 @@ def sync_quarterly_lists(events: list[QuarterlyListTransitioned]) -> None:
 
 
 every(seconds=10, name="search.heal")(indexing.heal)
+every(seconds=3600, name="search.sweep")(indexing.sweep)
 every(seconds=60, name="search.sync_passed_deadlines")(indexing.sync_passed_deadlines)

@@ -13,16 +13,19 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from core.clock import now
+from core.errors import DomainError
 from scenarios.enums import ScenarioState
 from scenarios.models import Scenario
 from search.analysis import count_ids
@@ -41,7 +44,11 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 COMMITTED = 2_000
 #: A build that has not moved for this long was killed with its process.
-ABANDONED_AFTER = timedelta(minutes=5)
+ABANDONED_AFTER = timedelta(seconds=90)
+#: The generation replaced last is kept this long, for `rollback`.
+KEPT_FOR_ROLLBACK = timedelta(days=1)
+#: Every row is written: nothing is left to load.
+LOADED = 2**62
 #: How far back passed deadlines are looked for; far more than the clock's job ever rests.
 LOOK_BACK = timedelta(days=7)
 #: Readers of another process may still hold the generation they opened a moment ago.
@@ -61,6 +68,20 @@ def _no_progress(_done: int, _total: int) -> None:
     return None
 
 
+class GenerationGone(DomainError):
+    """There is no earlier generation that could be promoted again."""
+
+    code = "generation_gone"
+
+    def __init__(self, index_name: str) -> None:
+        super().__init__(
+            _(
+                "索引 {name} 没有可以恢复的上一代：已被清除，或属于另一版本的程序。"
+                "请用 manage.py reindex --index {name} 重新建立。"
+            ).format(name=index_name)
+        )
+
+
 @dataclass(frozen=True)
 class Drift:
     """Differences between an index and the database, by key."""
@@ -70,6 +91,10 @@ class Drift:
     outdated: tuple[str, ...]
     superfluous: tuple[str, ...]
     damaged: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.missing) + len(self.outdated) + len(self.superfluous) + int(self.damaged)
 
     @property
     def is_clean(self) -> bool:
@@ -197,29 +222,104 @@ def _refresh_small(index: Index, engine: Engine) -> None:
 def rebuild(
     index_name: str, *, engine: Engine | None = None, reason: str = "", progress: Progress = _no_progress
 ) -> IndexBuild | None:
-    """Make a new generation from the database and promote it. None when another rebuild of this index is running."""
+    """Make a new generation from the database and promote it. None when another rebuild of this index is running.
+
+    A build whose process was killed is carried on from the last batch it had written; meanwhile it went on receiving
+    every change, like a generation that is being loaded.
+    """
     engine = engine or get_engine()
     index = INDEXES[index_name]
-    build = _register(index, engine, reason)
+    build = _take_over(index, engine)
+    resumed = build is not None
+    if build is None:
+        build = _register(index, engine, reason)
     if build is None:
         return None
     try:
-        engine.create(index.schema, build.generation)
+        if not resumed:
+            engine.create(index.schema, build.generation)
         statistics = _statistics_for(index, build)
         loaded = _load(index, engine, build, statistics, progress)
-        _promote(index, engine, build, loaded)
+        _promote(index, engine, build, loaded, compared=resumed)
     except Exception as error:
         if not transaction.get_connection().needs_rollback:
-            _finish(build, BuildState.FAILED, error=str(error)[:2000])
+            _give_up(build, error)
         raise
     return build
 
 
-def _register(index: Index, engine: Engine, reason: str) -> IndexBuild | None:
+def _give_up(build: IndexBuild, error: Exception) -> None:
+    """An outage leaves the build to be carried on at the next attempt; anything else ends it."""
+    if isinstance(error, EngineUnavailable) and not isinstance(error, IndexMissing | IndexDamaged):
+        IndexBuild.objects.filter(pk=build.pk).update(heartbeat_at=now() - 2 * ABANDONED_AFTER, error=str(error)[:2000])
+    else:
+        _finish(build, BuildState.FAILED, error=str(error)[:2000])
+
+
+def rollback(index_name: str, *, engine: Engine | None = None) -> IndexBuild | None:
+    """Make the generation before the present one the promoted one again. None when another build is running.
+
+    It has received no changes since it was replaced: from now on it does, what it missed is written to it, and then
+    it is promoted in one step like any other. Raises GenerationGone when there is none, or only one of another release.
+    """
+    engine = engine or get_engine()
+    index = INDEXES[index_name]
+    kept = _kept_for_rollback(index, engine)
+    if kept is None:
+        raise GenerationGone(index_name)
+    try:
+        with transaction.atomic():
+            taken = IndexBuild.objects.filter(pk=kept.pk, state=BuildState.RETIRED).update(
+                state=BuildState.BUILDING, heartbeat_at=now(), loaded_to=LOADED, error=""
+            )
+    except IntegrityError:
+        return None
+    if not taken:
+        return None
+    kept.refresh_from_db()
+    try:
+        _promote(index, engine, kept, 0, compared=True)
+    except Exception:
+        if not transaction.get_connection().needs_rollback:
+            _finish(kept, BuildState.RETIRED)
+        raise
+    return kept
+
+
+def _kept_for_rollback(index: Index, engine: Engine) -> IndexBuild | None:
+    """The newest generation that was replaced, if it is still there and of the form this release reads."""
+    present, live = set(engine.generations(index.name)), engine.current(index.schema)
+    replaced = IndexBuild.objects.filter(
+        index=index.name, state=BuildState.RETIRED, fingerprint=index.schema.fingerprint, engine=engine.name
+    ).order_by("-finished_at", "-pk")
+    return next((build for build in replaced if build.generation in present and build.generation != live), None)
+
+
+def _take_over(index: Index, engine: Engine) -> IndexBuild | None:
+    """The build of a killed process, if what it made is there and fits; one that cannot be carried on is given up."""
     abandoned = IndexBuild.objects.filter(
         index=index.name, state=BuildState.BUILDING, heartbeat_at__lt=now() - ABANDONED_AFTER
+    ).first()
+    if abandoned is None:
+        return None
+    mine = IndexBuild.objects.filter(pk=abandoned.pk, heartbeat_at=abandoned.heartbeat_at)
+    fits = (
+        abandoned.fingerprint == index.schema.fingerprint
+        and abandoned.engine == engine.name
+        and abandoned.generation in engine.generations(index.name)
+        and (index.text_of is None or abandoned.statistics_id is not None)
     )
-    abandoned.update(state=BuildState.FAILED, finished_at=now(), error=_("建立过程中断"))
+    if not fits:
+        mine.update(state=BuildState.FAILED, finished_at=now(), error=_("建立过程中断"))
+        return None
+    if not mine.update(heartbeat_at=now()):
+        return None  # another process was faster
+    abandoned.refresh_from_db()
+    logger.warning("rebuild of %s is carried on from row %s", index.name, abandoned.loaded_to)
+    return abandoned
+
+
+def _register(index: Index, engine: Engine, reason: str) -> IndexBuild | None:
     generation = f"{now():%Y%m%d%H%M%S}-{uuid.uuid4().hex[:8]}"
     try:
         with transaction.atomic():
@@ -234,9 +334,15 @@ def _register(index: Index, engine: Engine, reason: str) -> IndexBuild | None:
         return None
 
 
+def _alive(build: IndexBuild, **values: Any) -> None:
+    IndexBuild.objects.filter(pk=build.pk).update(heartbeat_at=now(), **values)
+
+
 def _statistics_for(index: Index, build: IndexBuild) -> TermStatistics:
     if index.text_of is None:
         return TermStatistics()
+    if build.statistics is not None:
+        return build.statistics.snapshot(with_frequencies=True)
     keys = list(index.get_queryset().order_by("pk").values_list("pk", flat=True))
     step = max(1, math.ceil(len(keys) / SAMPLE_SIZE))
     sample = keys[::step]
@@ -245,6 +351,7 @@ def _statistics_for(index: Index, build: IndexBuild) -> TermStatistics:
         for row in index.all_rows().filter(pk__in=sample[start : start + BATCH]).order_by("pk"):
             text = index.text_of(row)
             builder.add(count_ids(text.title_counts), count_ids(text.text_counts))
+        _alive(build)
     statistics = builder.finish()
     build.statistics = CollectionStatistics.objects.create(
         index=index.name,
@@ -258,40 +365,69 @@ def _statistics_for(index: Index, build: IndexBuild) -> TermStatistics:
 
 
 def _load(index: Index, engine: Engine, build: IndexBuild, statistics: TermStatistics, progress: Progress) -> int:
+    """Write every row in the order of keys, from where the build stands; returns how many documents it has written."""
     queryset = index.get_queryset().order_by("pk")
     total = queryset.count()
+    ends: deque[int] = deque()
 
     def batches() -> Iterator[list[Operation]]:
         batch: list[Operation] = []
-        for row in queryset.iterator(chunk_size=BATCH):
+        last = build.loaded_to
+        for row in queryset.filter(pk__gt=build.loaded_to).iterator(chunk_size=BATCH):
             document = index.prepare(row, statistics)
+            last = row.pk
             if document is not None:
                 batch.append(Put(str(row.pk), row.document_version, document))
             if len(batch) == COMMITTED:
+                ends.append(last)
                 yield batch
                 batch = []
+        ends.append(last)
         yield batch
 
-    loaded = 0
-    for loaded in write_batches(engine, index.schema, build.generation, batches()):
-        IndexBuild.objects.filter(pk=build.pk).update(heartbeat_at=now(), documents=loaded)
+    before = loaded = build.documents
+    for written in write_batches(engine, index.schema, build.generation, batches()):
+        loaded = before + written
+        _alive(build, documents=loaded, loaded_to=ends.popleft())
         progress(loaded, total)
     return loaded
 
 
-def _promote(index: Index, engine: Engine, build: IndexBuild, loaded: int) -> None:
+def _promote(index: Index, engine: Engine, build: IndexBuild, loaded: int, *, compared: bool = False) -> None:
+    """Look whether the generation is whole, make it the promoted one, and note it.
+
+    `compared`: document by document, not by number only. Inside somebody's transaction others did not see the build and
+    did not write to it: then it is compared once more when everybody does.
+    """
+    _alive(build)
+    if compared:
+        _catch_up(index, engine, build.generation)
     found = engine.probe(index.schema, build.generation)
     # Rows may have come or gone while loading; a generation that lost part of what was loaded is another matter.
-    if found < loaded * 0.9:
+    if not compared and found < loaded * 0.9:
         raise IndexDamaged(
             _("新建索引的文档数（{found}）明显少于写入数（{loaded}）。").format(found=found, loaded=loaded)
         )
-    IndexBuild.objects.filter(index=index.name, state=BuildState.LIVE).update(
+    engine.promote(index.schema, build.generation)
+    # Killed here, the build is taken over later, found to be promoted already, and only noted.
+    IndexBuild.objects.filter(index=index.name, state=BuildState.LIVE).exclude(pk=build.pk).update(
         state=BuildState.RETIRED, finished_at=now()
     )
     build.documents = found
     _finish(build, BuildState.LIVE)
-    engine.promote(index.schema, build.generation)
+    if compared or transaction.get_connection().in_atomic_block:
+        _catch_up(index, engine, build.generation)
+
+
+def _catch_up(index: Index, engine: Engine, generation: str) -> None:
+    """Write to one generation whatever differs between it and the database."""
+    drift = _compare(index, dict(engine.versions(index.schema, generation)))
+    keys = [int(key) for key in (*drift.missing, *drift.outdated, *drift.superfluous)]
+    statistics = _statistics_of(generation, index)
+    if statistics is None:
+        raise IndexDamaged
+    for start in range(0, len(keys), COMMITTED):
+        engine.write(index.schema, generation, list(_operations(index, keys[start : start + COMMITTED], statistics)))
 
 
 def _finish(build: IndexBuild, state: str, error: str = "") -> None:
@@ -300,16 +436,29 @@ def _finish(build: IndexBuild, state: str, error: str = "") -> None:
 
 
 def drop_unused(engine: Engine | None = None) -> int:
-    """Free generations that were replaced or left unfinished; returns how many."""
+    """Free generations that were replaced or left unfinished; returns how many. The one replaced last is kept."""
     engine = engine or get_engine()
     dropped = 0
     for index in INDEXES.values():
         live = engine.current(index.schema)
-        waiting = set(
-            IndexBuild.objects.filter(index=index.name, state=BuildState.BUILDING).values_list("generation", flat=True)
-        ) | set(
-            IndexBuild.objects.filter(index=index.name, finished_at__gte=now() - KEEP_RETIRED).values_list(
-                "generation", flat=True
+        kept = (
+            IndexBuild.objects.filter(
+                index=index.name, state=BuildState.RETIRED, finished_at__gte=now() - KEPT_FOR_ROLLBACK
+            )
+            .order_by("-finished_at", "-pk")
+            .values_list("generation", flat=True)[:1]
+        )
+        waiting = (
+            set(kept)
+            | set(
+                IndexBuild.objects.filter(index=index.name, state=BuildState.BUILDING).values_list(
+                    "generation", flat=True
+                )
+            )
+            | set(
+                IndexBuild.objects.filter(index=index.name, finished_at__gte=now() - KEEP_RETIRED).values_list(
+                    "generation", flat=True
+                )
             )
         )
         for generation in engine.generations(index.name):
@@ -350,14 +499,40 @@ def heal(engine: Engine | None = None) -> list[str]:
     return rebuilt
 
 
+def sweep() -> dict[str, int | None]:
+    """Compare ids and versions of every index with the database and repair what differs: what no event told of.
+
+    Returns the number of differences found per index; None where the index could not be read (`heal` looks after that).
+    """
+    engine = get_engine()
+    found: dict[str, int | None] = {}
+    for index in INDEXES.values():
+        try:
+            if engine.probe(index.schema) > REBUILT_IN_PROCESS:
+                found[index.name] = None if not _in_a_child("check_index", index.name, "--repair") else 0
+                continue
+            drift = check(index.name, engine)
+            found[index.name] = drift.size
+            if not drift.is_clean:
+                logger.warning("search index %s differed in %d documents; repaired", index.name, drift.size)
+                repair(drift, engine)
+        except EngineUnavailable:
+            found[index.name] = None
+    return found
+
+
 def _rebuild_in_a_child(index_name: str) -> bool:
-    """A large rebuild takes memory that the runner would never give back; a child's ends with it."""
-    command = [sys.executable, "-m", "django", "reindex", "--index", index_name]
+    return _in_a_child("reindex", index_name)
+
+
+def _in_a_child(name: str, index_name: str, *options: str) -> bool:
+    """Large work takes memory that the runner would never give back; a child's ends with it."""
+    command = [sys.executable, "-m", "django", name, "--index", index_name, *options]
     # Two allocator arenas instead of one per thread: a third less memory at the peak.
     environment = {**os.environ, "MALLOC_ARENA_MAX": "2"}
     done = subprocess.run(command, env=environment, cwd=settings.PROJECT_ROOT, check=False, capture_output=True)  # noqa: S603
     if done.returncode != 0:
-        logger.error("rebuild of %s ended with %s: %s", index_name, done.returncode, done.stderr.decode()[-500:])
+        logger.error("%s of %s ended with %s: %s", name, index_name, done.returncode, done.stderr.decode()[-500:])
     return done.returncode == 0
 
 
@@ -394,6 +569,10 @@ def check(index_name: str, engine: Engine | None = None) -> Drift:
         found = dict(engine.versions(index.schema))
     except IndexDamaged:
         return Drift(index_name, (), (), (), damaged=True)
+    return _compare(index, found)
+
+
+def _compare(index: Index, found: Mapping[str, int]) -> Drift:
     missing: list[str] = []
     outdated: list[str] = []
     wanted: set[str] = set()
@@ -407,7 +586,7 @@ def check(index_name: str, engine: Engine | None = None) -> Drift:
         elif found[key] != row.document_version:
             outdated.append(key)
     superfluous = sorted(set(found) - wanted, key=int)
-    return Drift(index_name, tuple(missing), tuple(outdated), tuple(superfluous))
+    return Drift(index.name, tuple(missing), tuple(outdated), tuple(superfluous))
 
 
 def repair(drift: Drift, engine: Engine | None = None) -> None:

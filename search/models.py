@@ -47,6 +47,8 @@ class IndexBuild(models.Model):
     engine = models.CharField(_("引擎"), max_length=20)
     state = models.CharField(_("状态"), max_length=10, choices=BuildState.choices, default=BuildState.BUILDING)
     documents = models.PositiveIntegerField(_("文档数"), default=0)
+    #: Rows up to this key are in the generation: where a killed build is carried on.
+    loaded_to = models.BigIntegerField(default=0, db_default=0)
     statistics = models.ForeignKey(CollectionStatistics, null=True, on_delete=models.PROTECT, related_name="builds")
     reason = models.CharField(_("原因"), max_length=100, blank=True)
     started_at = models.DateTimeField(_("开始时间"), default=now)

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from core import audit, outbox
 from core.clock import now
@@ -18,13 +18,16 @@ from matching.enums import Direction, Level, MatchingStage, Trigger
 from matching.events import ListMatched, ListMatchingContinues, VendorRecommended
 from matching.models import ListMatching, MatchCandidate, MatchRun, Recommendation
 from matching.scoring import mutual_score
-from matching.services.matches import run_for_capability, run_for_scenario
-from scenarios.models import ListItem, QuarterlyList
+from matching.services.matches import run_for_capability, run_for_scenario, runs_for_many
+from scenarios.models import ListItem, QuarterlyList, Scenario
 from search import indexing
 from search.documents import INDEXES
+from vendors.models import Capability
 
-#: A portion stops after this time, so that a database with one writer is never held for long.
-PORTION_SECONDS = 0.6
+#: A portion stops after this time. A database with one writer must never be held for long; others may be.
+PORTION_SECONDS = {"sqlite": 0.6}
+PORTION_SECONDS_SHARED = 5.0
+PORTION_LARGEST = 100
 #: Places of a demand's list that may become invitations.
 INVITED_PLACES = 5
 #: No vendor gets more than this share of a list's invitations, nor fewer than a few (matching.md §2).
@@ -96,15 +99,8 @@ def _announce_next(progress: ListMatching) -> None:
 
 def _match_demands(progress: ListMatching) -> None:
     waiting = ListItem.objects.filter(quarterly_list=progress.quarterly_list).order_by("sequence", "pk")
-    keys = list(waiting.values_list("scenario_id", flat=True))[progress.items_done :]
-    index = INDEXES["scenario_match"]
-    deadline = time.monotonic() + PORTION_SECONDS
-    for key in keys:
-        scenario = index.any_row(key)
-        run_for_scenario(scenario, trigger=Trigger.LIST, quarterly_list=progress.quarterly_list)
-        progress.items_done += 1
-        if time.monotonic() > deadline:
-            break
+    keys = list(waiting.values_list("scenario_id", flat=True)[progress.items_done :][:PORTION_LARGEST])
+    progress.items_done += _match_portion(INDEXES["scenario_match"].rows_of(keys), progress.quarterly_list)
     if progress.items_done >= progress.items_total:
         progress.waiting_capabilities = sorted(
             {candidate.capability_id for candidate in fitting_candidates(progress.quarterly_list)}
@@ -114,20 +110,27 @@ def _match_demands(progress: ListMatching) -> None:
 
 
 def _match_vendors(progress: ListMatching) -> None:
-    index = INDEXES["capability_match"]
-    deadline = time.monotonic() + PORTION_SECONDS
-    waiting = list(progress.waiting_capabilities)
-    while waiting:
-        capability = index.any_row(waiting.pop(0))
-        if capability is not None:
-            run_for_capability(capability, trigger=Trigger.LIST, quarterly_list=progress.quarterly_list)
-        progress.vendors_done += 1
-        if time.monotonic() > deadline:
-            break
-    progress.waiting_capabilities = waiting
-    if not waiting:
+    portion = progress.waiting_capabilities[:PORTION_LARGEST]
+    capabilities = INDEXES["capability_match"].rows_of(portion)
+    matched = _match_portion(capabilities, progress.quarterly_list)
+    # What is gone meanwhile is passed over with the capability before it.
+    done = portion.index(capabilities[matched].pk) if matched < len(capabilities) else len(portion)
+    progress.vendors_done += done
+    progress.waiting_capabilities = progress.waiting_capabilities[done:]
+    if not progress.waiting_capabilities:
         progress.vendors_recommended = _recommend_list(progress.quarterly_list)
         progress.stage, progress.finished_at = MatchingStage.DONE, now()
+
+
+def _match_portion(rows: Sequence[Scenario] | Sequence[Capability], quarterly_list: QuarterlyList) -> int:
+    """Match the first of these rows, as many as a portion's time allows; returns how many (at least one)."""
+    deadline = time.monotonic() + PORTION_SECONDS.get(connection.vendor, PORTION_SECONDS_SHARED)
+    done = 0
+    for _matched in runs_for_many(rows, trigger=Trigger.LIST, quarterly_list=quarterly_list):
+        done += 1
+        if time.monotonic() > deadline:
+            break
+    return done
 
 
 def fitting_candidates(quarterly_list: QuarterlyList) -> list[MatchCandidate]:

@@ -4,7 +4,7 @@ What runs by itself after a publication is in `matching.services.campaigns`.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from core import audit
 from core.clock import now, today
 from core.errors import InvalidInput, NotPermitted, ObjectNotFound
 from matching.enums import Direction, Trigger
-from matching.matcher import Outcome, collapse, match
+from matching.matcher import Outcome, collapse, match, match_many
 from matching.models import MatchCandidate, MatchRun, Recommendation, ScoringProfile
 from matching.permissions import may_change_profile, may_dismiss, may_see_recommended, may_start_match
 from matching.scoring import Evidence, Excluded, Facts, Profile, Subject, Weighed, combine
@@ -28,6 +28,7 @@ from search.documents import INDEXES, capability_match, scenario_match
 from search.engines import get_engine
 from search.indexing import live_statistics
 from search.match_text import MatchText
+from search.models import CollectionStatistics
 from vendors.models import Capability
 
 #: Candidates kept as rows, with reasons; the rest stay in the run's evidence.
@@ -167,21 +168,8 @@ def run_for_scenario(
     quarterly_list: QuarterlyList | None = None,
 ) -> MatchRun:
     """Match and freeze, without asking who may: for services and handlers."""
-    subject = Subject(
-        scenario_match.text_of(scenario),
-        Facts.from_dict(scenario_match.facts_of(scenario)),
-        is_demand=True,
-        today=today().toordinal(),
-    )
-    run = MatchRun(
-        direction=Direction.FOR_SCENARIO,
-        scenario=scenario,
-        subject_version=scenario.content_version,
-        trigger=trigger,
-        requested_by=requested_by,
-        quarterly_list=quarterly_list,
-    )
-    return _run(run, "capability_match", subject)
+    run = _new_run(scenario, trigger=trigger, requested_by=requested_by, quarterly_list=quarterly_list)
+    return _run(run, _subject_of(scenario))
 
 
 def run_for_capability(
@@ -192,21 +180,58 @@ def run_for_capability(
     quarterly_list: QuarterlyList | None = None,
 ) -> MatchRun:
     """The other direction, by the same function with the roles swapped."""
-    subject = Subject(
-        capability_match.text_of(capability),
-        Facts.from_dict(capability_match.facts_of(capability)),
-        is_demand=False,
-        today=today().toordinal(),
+    run = _new_run(capability, trigger=trigger, requested_by=requested_by, quarterly_list=quarterly_list)
+    return _run(run, _subject_of(capability))
+
+
+def runs_for_many(
+    rows: Sequence[Scenario] | Sequence[Capability], *, trigger: str, quarterly_list: QuarterlyList | None = None
+) -> Iterator[MatchRun]:
+    """Match and freeze several demands, or several capabilities, in order: the engine is asked for many at once.
+
+    A run is written before the next one is made, so that a caller may stop at any of them.
+    """
+    if not rows:
+        return
+    runs = [_new_run(row, trigger=trigger, quarterly_list=quarterly_list) for row in rows]
+    method = _method(Direction(runs[0].direction))
+    subjects = [_subject_of(row) for row in rows]
+    sizes = method.statistics.snapshot(with_frequencies=False)
+    outcomes = match_many(
+        get_engine(), method.schema, subjects, profile_of(method.profile), sizes, explained=method.kept
     )
+    for run, subject, outcome in zip(runs, subjects, outcomes, strict=True):
+        run.milliseconds = round(outcome.engine_milliseconds + outcome.weighing_milliseconds)
+        yield _freeze(run, subject, outcome, method)
+
+
+def _subject_of(row: Scenario | Capability) -> Subject:
+    """The side that asks, as it is now."""
+    if isinstance(row, Scenario):
+        text, facts = scenario_match.text_of(row), scenario_match.facts_of(row)
+    else:
+        text, facts = capability_match.text_of(row), capability_match.facts_of(row)
+    return Subject(text, Facts.from_dict(facts), is_demand=isinstance(row, Scenario), today=today().toordinal())
+
+
+def _new_run(
+    row: Scenario | Capability,
+    *,
+    trigger: str,
+    requested_by: User | None = None,
+    quarterly_list: QuarterlyList | None = None,
+) -> MatchRun:
     run = MatchRun(
-        direction=Direction.FOR_CAPABILITY,
-        capability=capability,
-        subject_version=capability.content_version,
+        subject_version=row.content_version,
         trigger=trigger,
         requested_by=requested_by,
         quarterly_list=quarterly_list,
     )
-    return _run(run, "scenario_match", subject)
+    if isinstance(row, Scenario):
+        run.direction, run.scenario = Direction.FOR_SCENARIO, row
+    else:
+        run.direction, run.capability = Direction.FOR_CAPABILITY, row
+    return run
 
 
 def _scenario(key: int) -> Scenario | None:
@@ -223,20 +248,40 @@ def _match(schema: Schema, subject: Subject, profile: Profile, explained: int) -
     return match(engine, schema, subject, profile, sizes, explained=explained)
 
 
+@dataclass(frozen=True)
+class _Method:
+    """What a run is made with: the index of the other side, the profile in use, the statistics of the index."""
+
+    schema: Schema
+    profile: ScoringProfile
+    statistics: CollectionStatistics
+    kept: int
+
+
+def _method(direction: Direction) -> _Method:
+    index_name = "capability_match" if direction == Direction.FOR_SCENARIO else "scenario_match"
+    return _Method(INDEXES[index_name].schema, active_profile(), live_statistics(index_name), KEPT[direction])
+
+
 @transaction.atomic
-def _run(run: MatchRun, index_name: str, subject: Subject) -> MatchRun:
+def _run(run: MatchRun, subject: Subject) -> MatchRun:
     """Match, then write the run and its candidates: all of it or nothing."""
-    schema = INDEXES[index_name].schema
-    row = active_profile()
-    profile = profile_of(row)
-    kept_rows = KEPT[Direction(run.direction)]
+    method = _method(Direction(run.direction))
     started = time.perf_counter()
-    outcome = _match(schema, subject, profile, explained=kept_rows)
+    sizes = method.statistics.snapshot(with_frequencies=False)
+    outcome = match(get_engine(), method.schema, subject, profile_of(method.profile), sizes, explained=method.kept)
     run.milliseconds = round((time.perf_counter() - started) * 1000)
+    return _freeze(run, subject, outcome, method)
+
+
+@transaction.atomic
+def _freeze(run: MatchRun, subject: Subject, outcome: Outcome, method: _Method) -> MatchRun:
+    """Write the run and its candidates: all of it or nothing."""
+    profile = profile_of(method.profile)
     kept, others = collapse(outcome)
     ranking, statistics = outcome.ranking, outcome.statistics
-    run.profile = row
-    run.statistics = live_statistics(index_name)
+    run.profile = method.profile
+    run.statistics = method.statistics
     run.documents = statistics.documents
     run.frequencies = {term: count for term, count in statistics.frequencies.items() if count}
     run.engine, run.generation = get_engine().name, outcome.generation
@@ -252,7 +297,7 @@ def _run(run: MatchRun, index_name: str, subject: Subject) -> MatchRun:
     run.compared = len(ranking.evidence)
     run.evidence = [[entry.identity, entry.bm25, entry.cosine, dict(entry.factors)] for entry in ranking.evidence]
     run.save()
-    _save_candidates(run, kept[:kept_rows], others, ranking.excluded[:KEPT_EXCLUDED])
+    _save_candidates(run, kept[: method.kept], others, ranking.excluded[:KEPT_EXCLUDED])
     return run
 
 

@@ -71,6 +71,11 @@ class Index:
         everything._prefetch_related_lookups = queryset._prefetch_related_lookups
         return everything
 
+    def rows_of(self, keys: Sequence[int]) -> list[Any]:
+        """The rows of these keys with everything `prepare` reads, in the order of the keys; missing ones left out."""
+        rows = self.all_rows().in_bulk(list(keys))
+        return [rows[key] for key in keys if key in rows]
+
     def any_row(self, key: int) -> Any:
         """The row of that key with everything `prepare` reads, or None."""
         return self.all_rows().filter(pk=key).first()

@@ -266,6 +266,9 @@ class EmbeddedEngine:
 
         return self._reading(schema, read)
 
+    def search_many(self, schema: Schema, queries: Sequence[Query]) -> list[Results]:
+        return [self.search(schema, query) for query in queries]
+
     def document_frequencies(self, schema: Schema, field_name: str, terms: Iterable[str]) -> Frequencies:
         def read(opened: _Generation) -> Frequencies:
             searcher = opened.searcher()
@@ -273,6 +276,11 @@ class EmbeddedEngine:
             return Frequencies(count(_LIVE, "1"), {term: count(field_name, term) for term in terms})
 
         return self._reading(schema, read)
+
+    def document_frequencies_many(
+        self, schema: Schema, field_name: str, asked: Sequence[Iterable[str]]
+    ) -> list[Frequencies]:
+        return [self.document_frequencies(schema, field_name, terms) for terms in asked]
 
     def suggest(self, schema: Schema, field_name: str, prefix: str, filters: Sequence[Filter], limit: int) -> list[str]:
         def read(opened: _Generation) -> list[str]:

@@ -1,6 +1,7 @@
 """Search's use cases. Callers import from here; the modules are divided by noun."""
 
 from search.highlighting import Segment
+from search.query import query_terms
 from search.services.kinds import (
     FACET_LABELS,
     KINDS,
@@ -13,7 +14,7 @@ from search.services.kinds import (
     Option,
     SearchPage,
 )
-from search.services.results import query_terms, search, suggest, visibility_of
+from search.services.results import search, suggest, visibility_of
 from search.services.saved import saved_search_drop, saved_search_keep, saved_searches_of
 
 __all__ = [

@@ -24,7 +24,6 @@ from vendors.enums import CapabilityState
 LONGEST_QUERY = 300
 PAGE_SIZES = (10, 20, 50)
 DEEPEST_RESULT = 10_000
-TITLE_WEIGHT = 6.0
 #: More terms than this are not all demanded: such a query was pasted, not typed.
 STRICT_TERMS = 16
 SUGGESTIONS = 8

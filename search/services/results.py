@@ -12,11 +12,12 @@ from django.db.models import Q
 
 from accounts.enums import Role
 from accounts.permissions import has_role, is_signed_in, organisation_ids, organisation_of
-from search.analysis import is_han, normalise, tokens, words_and_phrases
-from search.contract import Clause, EngineUnavailable, Facet, Filter, Query, Results
+from search.analysis import normalise, words_and_phrases
+from search.contract import EngineUnavailable, Facet, Filter, Query, Results
 from search.documents.base import LISTS, PROVINCE, PUBLIC, SUGGESTION_MARK
 from search.engines import get_engine
 from search.highlighting import excerpt, highlight
+from search.query import query_terms, text_clauses
 from search.services.facets import facet_labels, facet_views
 from search.services.kinds import (
     FACET_LABELS,
@@ -25,7 +26,6 @@ from search.services.kinds import (
     SORTS,
     STRICT_TERMS,
     SUGGESTIONS,
-    TITLE_WEIGHT,
     FacetView,
     Item,
     Option,
@@ -77,18 +77,6 @@ def search(
 # --- from the engine ---------------------------------------------------------------------------------------------
 
 
-def query_terms(text: str) -> list[str]:
-    """What a typed query demands: bigrams of Han runs, single characters where a run has only one, whole words."""
-    terms: dict[str, None] = {}
-    for token in tokens(text):
-        if len(token) != 1 or not is_han(token):
-            terms[token] = None
-    for run in words_and_phrases(text):
-        if len(run) == 1:
-            terms[run] = None
-    return list(terms)
-
-
 def _from_engine(request: SearchRequest, viewer: Any) -> SearchPage:
     terms = query_terms(request.text)
     if request.text and not terms:
@@ -106,21 +94,13 @@ def _from_engine(request: SearchRequest, viewer: Any) -> SearchPage:
 
 
 def _ask(request: SearchRequest, viewer: Any, terms: Sequence[str], *, strict: bool) -> Results:
-    weighted = tuple((term, 1.0) for term in terms)
-    clauses: tuple[Clause, ...] = ()
-    if terms:
-        # The text holds the title too, so every match is in it; the title decides the order.
-        clauses = (
-            Clause("text", "text", weighted, required=True, all_terms=strict),
-            Clause("title", "title", weighted, weight=TITLE_WEIGHT),
-        )
     filters = [Filter("visible", values=visibility_of(viewer))]
     filters += [Filter(name, values=values, facet=name) for name, values in request.filters.items()]
     return get_engine().search(
         request.of.schema,
         Query(
             index=request.of.schema.name,
-            clauses=clauses,
+            clauses=text_clauses(terms, strict=strict),
             filters=tuple(filters),
             facets=tuple(Facet(name, name, size=100) for name in request.of.facets),
             sort=SORTS[request.sort],

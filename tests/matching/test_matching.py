@@ -351,7 +351,8 @@ def test_running_the_handlers_again_repeats_nothing_anybody_sees(shelf):
 
 
 def test_a_list_is_matched_in_portions_that_show_their_progress(shelf, monkeypatch):
-    monkeypatch.setattr(campaigns, "PORTION_SECONDS", 0.0)
+    monkeypatch.setattr(campaigns, "PORTION_SECONDS", {})
+    monkeypatch.setattr(campaigns, "PORTION_SECONDS_SHARED", 0.0)
     quarterly_list = make_published_list([make_pooled_scenario(**demand) for demand in (DRAINAGE, FISHERY, CARE)])
     services.list_matching_start(list_id=quarterly_list.pk)
     seen = []

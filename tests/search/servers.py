@@ -122,8 +122,12 @@ class Gate:
         self.open()
 
     @property
+    def port(self) -> int:
+        return self._front.port
+
+    @property
     def address(self) -> str:
-        return f"127.0.0.1:{self._front.port}"
+        return f"127.0.0.1:{self.port}"
 
     def open(self) -> None:
         self._silent = False
