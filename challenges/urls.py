@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from challenges.views import actions, desk, public
+from challenges.views import actions, desk, public, sealing
 
 app_name = "challenges"
 
@@ -15,7 +15,9 @@ urlpatterns = [
     path("challenges/publicity/", public.publicities, name="publicities"),
     path("challenges/publicity/<uuid:public_id>/", public.publicity, name="publicity"),
     path("challenges/results/", public.results, name="results"),
+    path("challenges/verify/", sealing.verifier, name="verifier"),
     path("challenges/<str:key>/", public.challenge, name="challenge"),
+    path("challenges/<str:key>/call.json", sealing.call, name="call"),
     path("challenges/<str:key>/record.json", public.record, name="record"),
     path("desk/challenges/", desk.board, name="board"),
     path("desk/challenges/act/<str:kind>/<str:key>/<str:action>/", actions.act, name="act"),
@@ -27,6 +29,11 @@ urlpatterns = [
     path("desk/challenges/lists/<str:code>/", desk.working_list, name="working_list"),
     path("desk/challenges/lists/<str:code>/add/", desk.list_add, name="list_add"),
     path("desk/challenges/lists/<str:code>/remove/<str:key>/", desk.list_remove, name="list_remove"),
+    path("desk/challenges/keys/", sealing.officer_keys, name="officer_keys"),
+    path("desk/challenges/keys/register/", sealing.officer_key_register, name="officer_key_register"),
+    path("desk/challenges/keys/<uuid:public_id>/question/", sealing.officer_key_question, name="officer_key_question"),
+    path("desk/challenges/keys/prove/<uuid:public_id>/", sealing.officer_key_prove, name="officer_key_prove"),
+    path("desk/challenges/lists/<str:code>/keys/", sealing.envelope_keys, name="envelope_keys"),
     path("desk/challenges/experts/", desk.experts, name="experts"),
     path("desk/challenges/panels/<uuid:public_id>/", desk.panel, name="panel"),
     path("desk/challenges/seats/<uuid:public_id>/", desk.seat, name="seat"),
@@ -38,5 +45,20 @@ urlpatterns = [
     path("desk/challenges/items/<str:key>/terms/", desk.terms, name="terms"),
     path("desk/challenges/items/<str:key>/follow/", desk.follow, name="follow"),
     path("desk/challenges/items/<str:key>/bids/", desk.bid_list, name="bids"),
+    path("desk/challenges/items/<str:key>/envelope-keys/", sealing.envelope_keys_store, name="envelope_keys_store"),
+    path("desk/challenges/items/<str:key>/seal/", sealing.sealing, name="sealing"),
+    path("desk/challenges/items/<str:key>/seal/ticket.json", sealing.sealing_ticket, name="sealing_ticket"),
+    path("desk/challenges/items/<str:key>/seal/draft/", sealing.draft_save, name="draft_save"),
+    path("desk/challenges/items/<str:key>/seal/upload/<str:kind>/", sealing.upload, name="upload"),
+    path("desk/challenges/items/<str:key>/seal/finalise/", sealing.finalise, name="finalise"),
+    path("desk/challenges/items/<str:key>/seal/withdraw/", sealing.withdraw, name="withdraw_bid"),
+    path("desk/challenges/items/<str:key>/seal/reconfirm/", sealing.reconfirm, name="reconfirm"),
+    path("desk/challenges/items/<str:key>/open/<str:kind>/", sealing.opening, name="opening"),
+    path("desk/challenges/items/<str:key>/open/<str:kind>/state/", sealing.opening_state, name="opening_state"),
+    path("desk/challenges/items/<str:key>/open/<str:kind>/start/", sealing.opening_start, name="opening_start"),
+    path("desk/challenges/openings/<uuid:public_id>/peel/", sealing.opening_peel, name="opening_peel"),
+    path("desk/challenges/bids/<uuid:public_id>/receipts/<int:number>/", sealing.receipt, name="receipt"),
+    path("desk/challenges/bids/<uuid:public_id>/inclusion.json", sealing.inclusion_proof, name="inclusion"),
+    path("desk/challenges/bids/<uuid:public_id>/", desk.bid, name="bid"),
     path("desk/challenges/items/<str:key>/decide/", desk.decide, name="decide"),
 ]

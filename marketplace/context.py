@@ -22,12 +22,23 @@ MAIN_MENU = (
     (_("需求清单"), "scenarios:lists", ("/lists/",)),
     (_("需求库"), "scenarios:catalogue", ("/scenarios/",)),
     (_("供给能力"), "vendors:catalogue", ("/capabilities/", "/vendors/")),
+    (_("揭榜挂帅"), "challenges:catalogue", ("/challenges/",)),
     (_("搜索"), "search:results", ("/search/",)),
     (_("工作台"), "desk", ("/desk/",)),
 )
 
 REVIEWERS = (Role.FIRST_REVIEWER, Role.PROVINCIAL_REVIEWER)
 LIST_MAKERS = (Role.LIST_EDITOR, Role.LIST_APPROVER)
+CHALLENGE_ROLES = (
+    Role.DEMAND_SUBMITTER,
+    Role.FIRST_REVIEWER,
+    Role.VENDOR_STAFF,
+    Role.SCIENCE_HANDLER,
+    Role.SCIENCE_APPROVER,
+    Role.EXPERT,
+    Role.SUPERVISOR,
+    Role.OPERATOR,
+)
 
 #: The desk's menu: group, roles that see it (empty: everybody), entries of label and URL name.
 DESK_MENU = (
@@ -65,6 +76,7 @@ DESK_MENU = (
             (_("批量导入能力"), "vendors:import"),
         ),
     ),
+    (_("揭榜挂帅"), CHALLENGE_ROLES, ((_("揭榜挂帅事项"), "challenges:board"), (_("揭榜项目"), "challenges:projects"))),
     (_("运行"), (Role.OPERATOR,), ((_("运行状况"), "operations"),)),
     (_("系统管理"), (Role.SYSTEM_ADMINISTRATOR,), ((_("建立账号"), "accounts:create_account"),)),
     (_("安全管理"), (Role.SECURITY_ADMINISTRATOR,), ((_("角色授权"), "accounts:grants"),)),

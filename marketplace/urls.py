@@ -23,6 +23,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("scenarios.urls")),
     path("", include("vendors.urls")),
+    path("", include("challenges.urls")),
     path("", include("search.urls")),
     path("", include("matching.urls")),
     path("", include("notifications.urls")),

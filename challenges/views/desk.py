@@ -16,16 +16,19 @@ from accounts.permissions import has_role
 from challenges import forms, selectors
 from challenges.actions import offered, signs
 from challenges.enums import AnnualListState, ChallengeState, SeatState
-from challenges.models import Award, Expert, Panel, Seat, SuspicionHint
+from challenges.models import Award, Bid, Expert, Panel, Seat, SuspicionHint
 from challenges.parameters import default_parameters, parameters_from
 from challenges.permissions import (
+    acts_as_bidder,
     acts_as_demander,
     handles_challenge,
     handles_list,
     handles_programme,
     holds_seat,
     may_handle_objection,
+    may_read_price,
     may_run_programmes,
+    may_see_bids,
     may_state_need,
     supervises,
 )
@@ -33,6 +36,7 @@ from challenges.services import clarification, decision, needs, openers, program
 from challenges.services.needs import EDITABLE_STATES, TERM_STATES
 from challenges.states import programme_parameters
 from challenges.validators import need_problems
+from core.attachments import attachments_of
 from core.clock import today
 from core.errors import DomainError, EditConflict, ObjectNotFound
 from core.pages import (
@@ -390,6 +394,43 @@ def bid_list(request: HttpRequest, key: str) -> HttpResponse:
             "actions": offered("challenge", request.user, found),
         },
     )
+
+
+@never_cache
+@require_safe
+def bid(request: HttpRequest, public_id: Any) -> HttpResponse:
+    """One bid: the bidder's own receipts at any time; opened content for those entitled, blind for experts."""
+    found = selectors.bid_for(request.user, public_id)
+    own = acts_as_bidder(request.user, found)
+    blind = not own and not may_see_bids(request.user, found.challenge)
+    return render(
+        request,
+        "challenges/bid.html",
+        {
+            "bid": found,
+            "challenge": found.challenge,
+            "own": own,
+            "blind": blind,
+            "content": found.technical_content,
+            "answers": _answers(found),
+            "price": found.price_content if may_read_price(request.user, found) else None,
+            "versions": found.versions.all() if own else (),
+            "files": attachments_of(found) if found.technical_content is not None else (),
+            "findings": review.formal_findings(found)
+            if found.technical_content is not None and handles_challenge(request.user, found.challenge)
+            else (),
+            "results": found.results.filter(panel__state="signed") if found.challenge.awarded_at or not own else (),
+            "actions": offered("bid", request.user, found),
+        },
+    )
+
+
+def _answers(found: Bid) -> list[dict[str, Any]]:
+    answers = (found.technical_content or {}).get("answers") or {}
+    return [
+        {"indicator": row, "promise": (answers.get(str(row.sequence)) or {}).get("promise", "")}
+        for row in found.challenge.indicators.all()
+    ]
 
 
 @never_cache

@@ -15,17 +15,20 @@ from challenges.actions import offered
 from challenges.documents import list_document, pdf_from
 from challenges.enums import AwardState, ChallengeState, OpeningState
 from challenges.models import Challenge
-from challenges.permissions import may_bid, may_see_bids, sees_working_file
+from challenges.permissions import approves_challenge, handles_challenge, may_bid, may_see_bids, sees_working_file
 from challenges.records import challenge_record
 from challenges.services.bids import freeze_if_due, unconfirmed
 from challenges.services.decision import current_decision, ranked_results
+from challenges.services.needs import TERM_STATES
 from challenges.services.openers import current_envelope_keys
 from challenges.services.openings import may_open
 from challenges.services.review import review_panel
+from challenges.states import CHALLENGE_MACHINE
 from core.clock import BEIJING
 from core.money import format_fen
 from core.pages import page_of
 from core.spreadsheets import write_xlsx
+from core.transitions import available_actions
 
 TEXT_BLOCKS = (
     ("background", gettext_lazy("背景与关键技术问题")),
@@ -155,7 +158,14 @@ def _working_file(request: HttpRequest, found: Challenge) -> dict[str, Any]:
         ],
         "panel": panel,
         "results": ranked_results(found) if may_see_bids(request.user, found) else [],
-        "decisions": found.decisions.all() if may_see_bids(request.user, found) else [],
+        "decisions": found.decisions.prefetch_related("awards__bid__organisation")
+        if may_see_bids(request.user, found)
+        else [],
+        "may_decide": "decide" in available_actions(found, CHALLENGE_MACHINE, by=request.user),
+        "may_contract": handles_challenge(request.user, found),
+        "may_decide_award": approves_challenge(request.user, found),
+        "edits_terms": found.state in TERM_STATES and handles_challenge(request.user, found),
+        "answers_questions": handles_challenge(request.user, found),
     }
 
 

@@ -1,0 +1,505 @@
+"""Pages and endpoints of sealed bids: officers' keys, envelope keys, sealing, receipts, openings, the verifier.
+
+The pages carry their data as JSON in the document; everything secret happens in the browser's modules
+(`challenges/frontend/`). Endpoints answer JSON: `{…}` or `{"code", "message", "reasons"}` with the error's status.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from allauth.account.decorators import reauthentication_required
+from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from challenges import selectors
+from challenges.enums import EnvelopeKind, OpeningState
+from challenges.models import BidDraft, Challenge, OfficerKey, Opening
+from challenges.parameters import parameters_from
+from challenges.permissions import acts_as_bidder, handles_list
+from challenges.records import inclusion
+from challenges.sealing.suites import DEFAULT_SUITE
+from challenges.services import bids, openers, openings
+from challenges.states import programme_parameters
+from challenges.validators import AGREEMENT_CLAUSES
+from core.clock import now
+from core.errors import DomainError, InvalidInput, NotPermitted, ObjectNotFound
+
+LARGEST_JSON = 4 << 20
+DEVICE_COOKIE = "device"
+
+Endpoint = Callable[..., HttpResponse]
+
+
+def answers_json(view: Endpoint) -> Endpoint:
+    """Refusals as JSON for the page's script: code, message, reasons with their fields."""
+
+    def wrapped(request: HttpRequest, *args: Any, **options: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **options)
+        except DomainError as error:
+            return JsonResponse(
+                {
+                    "code": error.code,
+                    "message": error.message,
+                    "reasons": [
+                        {"code": reason.code, "message": str(reason.message), "field": reason.field}
+                        for reason in error.reasons
+                    ],
+                },
+                status=error.status,
+            )
+
+    wrapped.__name__, wrapped.__doc__ = view.__name__, view.__doc__
+    return wrapped
+
+
+def _body(request: HttpRequest) -> dict[str, Any]:
+    length = request.headers.get("Content-Length", "")
+    if length.isdigit() and int(length) > LARGEST_JSON:
+        raise InvalidInput({"": ["提交的数据过大。"]})
+    try:
+        body = json.loads(request.body)
+    except ValueError:
+        raise InvalidInput({"": ["提交的数据格式不正确，请刷新页面后重试。"]}) from None
+    if not isinstance(body, dict):
+        raise InvalidInput({"": ["提交的数据格式不正确，请刷新页面后重试。"]})
+    return body
+
+
+def _uuid(text: Any) -> UUID:
+    try:
+        return UUID(str(text))
+    except ValueError:
+        raise ObjectNotFound() from None
+
+
+# --- officers' keys -----------------------------------------------------------------------------------------------
+
+
+@never_cache
+@require_safe
+def officer_keys(request: HttpRequest) -> HttpResponse:
+    """Make one's opening key in the browser, keep the file and the paper copy, prove possession."""
+    keys = OfficerKey.objects.filter(user=request.user)
+    return render(
+        request,
+        "challenges/officer_keys.html",
+        {"keys": keys, "data": {"suite": DEFAULT_SUITE.name}, "appointments": selectors.openers_of(request.user)},
+    )
+
+
+@require_POST
+@answers_json
+def officer_key_register(request: HttpRequest) -> HttpResponse:
+    """{"public_key"} → the first question: {"key", "proof", "sealed", "suite", "fingerprint"}."""
+    proof = openers.officer_key_register(acting_user=request.user, public_key=str(_body(request).get("public_key", "")))
+    return JsonResponse(_question(proof), status=201)
+
+
+@require_POST
+@answers_json
+def officer_key_question(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """A new question for an existing key."""
+    return JsonResponse(
+        _question(openers.officer_key_question(key_public_id=public_id, acting_user=request.user)), status=201
+    )
+
+
+def _question(proof: Any) -> dict[str, Any]:
+    return {
+        "key": str(proof.key.public_id),
+        "proof": str(proof.public_id),
+        "sealed": proof.sealed,
+        "suite": proof.key.suite,
+        "fingerprint": proof.key.fingerprint,
+    }
+
+
+@require_POST
+@answers_json
+def officer_key_prove(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """{"answer"} → {"fingerprint", "proven_at"}."""
+    key = openers.officer_key_prove(
+        proof_public_id=public_id, acting_user=request.user, answer=str(_body(request).get("answer", ""))
+    )
+    return JsonResponse({"fingerprint": key.fingerprint, "proven_at": key.proven_at.isoformat()})
+
+
+# --- envelope keys ------------------------------------------------------------------------------------------------
+
+
+@never_cache
+@require_safe
+def envelope_keys(request: HttpRequest, code: str) -> HttpResponse:
+    """The handler's browser makes a key pair for each challenge and envelope and wraps it for the officers."""
+    found = selectors.annual_list_for(request.user, code)
+    if not handles_list(request.user, found) or found.is_public:
+        raise ObjectNotFound()
+    sheet = parameters_from(found.programme.parameters)
+    standing = openers.standing_openers(found)
+    items = selectors.list_challenges(request.user, found)
+    data = {
+        "suite": DEFAULT_SUITE.name,
+        "threshold": sheet.opening_threshold,
+        "kinds": EnvelopeKind.values,
+        "officers": [
+            {
+                "id": str(opener.key.public_id),
+                "name": str(opener.user),
+                "organisation": str(opener.organisation.public_id),
+                "public_key": opener.key.public_key,
+                "fingerprint": opener.key.fingerprint,
+            }
+            for opener in standing
+            if opener.key is not None
+        ],
+        "challenges": [
+            {
+                "id": str(item.public_id),
+                "title": item.title,
+                "done": len(openers.current_envelope_keys(item)) == len(EnvelopeKind.values),
+            }
+            for item in items
+        ],
+    }
+    return render(
+        request,
+        "challenges/envelope_keys.html",
+        {"list": found, "data": data, "reasons": openers.officer_reasons(standing, sheet)},
+    )
+
+
+@require_POST
+@answers_json
+def envelope_keys_store(request: HttpRequest, key: str) -> HttpResponse:
+    """{"keys": [{"kind", "public_key", "wrapped"}]} → {"fingerprints": {kind: hex}}."""
+    found = selectors.challenge_for(request.user, key)
+    made = _body(request).get("keys")
+    if not isinstance(made, list) or any(not isinstance(row, dict) for row in made):
+        raise InvalidInput({"keys": ["密钥数据不完整。"]})
+    stored = openers.envelope_keys_store(challenge_id=found.pk, acting_user=request.user, made=made)
+    return JsonResponse({"fingerprints": {row.kind: row.fingerprint for row in stored}}, status=201)
+
+
+# --- sealing ------------------------------------------------------------------------------------------------------
+
+
+def _call(challenge: Challenge) -> dict[str, Any]:
+    """What the sealing page and the command-line sealer need to know of a challenge."""
+    sheet = programme_parameters(challenge)
+    return {
+        "challenge": str(challenge.public_id),
+        "code": challenge.code,
+        "title": challenge.title,
+        "suite": challenge.suite,
+        "content_version": challenge.content_version,
+        "deadline_at": challenge.deadline_at.isoformat() if challenge.deadline_at else "",
+        "envelopes": [
+            {"kind": row.kind, "public_key": row.public_key, "fingerprint": row.fingerprint}
+            for row in openers.current_envelope_keys(challenge).values()
+        ],
+        "indicators": [
+            {"sequence": row.sequence, "name": row.name, "target": f"{row.target}{row.unit}", "method": row.method}
+            for row in challenge.indicators.all()
+        ],
+        "rules": {
+            "maximum_members": sheet.consortium_maximum_members,
+            "grant_cap_fen": challenge.grant_cap_fen,
+            "self_funding_percent": sheet.self_funding_percent,
+            "clauses": [{"key": key, "label": label} for key, label in AGREEMENT_CLAUSES.items()],
+        },
+    }
+
+
+def _ticket(request: HttpRequest, challenge: Challenge) -> dict[str, Any]:
+    ticket = bids.sealing_ticket(challenge_id=challenge.pk, acting_user=request.user)
+    draft = BidDraft.objects.get(challenge=challenge, organisation=ticket.organisation)
+    return {
+        "call": _call(challenge),
+        "organisation": {
+            "id": str(ticket.organisation.public_id),
+            "name": ticket.organisation.name,
+            "unified_code": ticket.organisation.unified_code or "",
+        },
+        "bid": str(ticket.bid_public_id),
+        "version": ticket.version,
+        "reasons": [{"code": reason.code, "message": str(reason.message)} for reason in ticket.reasons],
+        "draft": {
+            "ciphertext": draft.ciphertext,
+            "revision": draft.revision,
+            "saved_at": draft.saved_at.isoformat(),
+            "saved_by": str(draft.saved_by or ""),
+        },
+        "now": now().isoformat(),
+    }
+
+
+@never_cache
+@require_safe
+def sealing(request: HttpRequest, key: str) -> HttpResponse:
+    """Write, check, seal and hand in a bid, all in the browser; replace or withdraw it until the deadline."""
+    found = bids.freeze_if_due(selectors.challenge_for(request.user, key))
+    own = selectors.own_bid(request.user, found)
+    try:
+        data = _ticket(request, found)
+    except bids.BiddingClosed as error:
+        return render(
+            request, "challenges/sealing_closed.html", {"challenge": found, "own": own, "error": error}, status=409
+        )
+    return render(
+        request,
+        "challenges/sealing.html",
+        {
+            "challenge": found,
+            "data": data,
+            "own": own,
+            "versions": own.versions.all() if own is not None else (),
+            "needs_reconfirmation": own is not None and bids.unconfirmed(own),
+        },
+    )
+
+
+@never_cache
+@require_safe
+@answers_json
+def sealing_ticket(request: HttpRequest, key: str) -> HttpResponse:
+    """The same data as JSON, for a page left open and for the command line (`call.json`)."""
+    return JsonResponse(_ticket(request, selectors.challenge_for(request.user, key)))
+
+
+@require_POST
+@answers_json
+def draft_save(request: HttpRequest, key: str) -> HttpResponse:
+    """{"ciphertext", "revision"} → {"revision", "saved_at"}; 409 when a colleague saved since."""
+    found, body = selectors.challenge_for(request.user, key), _body(request)
+    revision = body.get("revision")
+    if not isinstance(revision, int):
+        raise InvalidInput({"revision": ["缺少草稿版本号。"]})
+    draft = bids.draft_save(
+        challenge_id=found.pk,
+        acting_user=request.user,
+        ciphertext=str(body.get("ciphertext", "")),
+        expected_revision=revision,
+    )
+    return JsonResponse({"revision": draft.revision, "saved_at": draft.saved_at.isoformat()})
+
+
+@require_POST
+@answers_json
+def upload(request: HttpRequest, key: str, kind: str) -> HttpResponse:
+    """The envelope's raw bytes as the request's body → {"id", "size", "sha256"}. Nothing is held in memory."""
+    found = selectors.challenge_for(request.user, key)
+    envelope = bids.envelope_receive(
+        challenge_id=found.pk, acting_user=request.user, kind=kind, chunks=bids.stream_chunks(request)
+    )
+    return JsonResponse({"id": str(envelope.public_id), "size": envelope.size, "sha256": envelope.sha256}, status=201)
+
+
+@require_POST
+@answers_json
+def finalise(request: HttpRequest, key: str) -> HttpResponse:
+    """{"envelopes": [ids], "idempotency_key"} → {"receipt", "received_at", "bid", "version"}."""
+    found, body = selectors.challenge_for(request.user, key), _body(request)
+    envelopes = body.get("envelopes")
+    if not isinstance(envelopes, list):
+        raise InvalidInput({"envelopes": ["请先上传标书。"]})
+    version = bids.bid_finalise(
+        challenge_id=found.pk,
+        acting_user=request.user,
+        envelope_ids=[_uuid(one) for one in envelopes],
+        idempotency_key=str(body.get("idempotency_key", "")),
+        device=request.COOKIES.get(DEVICE_COOKIE, "") or request.headers.get("User-Agent", ""),
+        address=request.META.get("REMOTE_ADDR", ""),
+    )
+    return JsonResponse(
+        {
+            "receipt": version.receipt,
+            "received_at": version.received_at.isoformat(),
+            "bid": str(version.bid.public_id),
+            "version": version.number,
+        },
+        status=201,
+    )
+
+
+@require_POST
+@answers_json
+def withdraw(request: HttpRequest, key: str) -> HttpResponse:
+    """Take the bid back → {"confirmation"}."""
+    found = selectors.challenge_for(request.user, key)
+    return JsonResponse({"confirmation": bids.bid_withdraw(challenge_id=found.pk, acting_user=request.user)})
+
+
+@require_POST
+@answers_json
+def reconfirm(request: HttpRequest, key: str) -> HttpResponse:
+    """Let the sealed bid stand under the changed call."""
+    found = selectors.challenge_for(request.user, key)
+    bid = bids.bid_reconfirm(challenge_id=found.pk, acting_user=request.user)
+    return JsonResponse({"content_version": bid.confirmed_content_version})
+
+
+@never_cache
+@require_safe
+def receipt(request: HttpRequest, public_id: UUID, number: int) -> HttpResponse:
+    """The bidder's own receipt as a file, at any time."""
+    bid = selectors.bid_for(request.user, public_id)
+    version = bid.versions.filter(number=number).first()
+    if version is None or not acts_as_bidder(request.user, bid):
+        raise ObjectNotFound()
+    response = JsonResponse(version.receipt, json_dumps_params={"ensure_ascii": False, "indent": 1})
+    name = quote(f"回执-{bid.challenge.code}-v{number}.json")
+    response["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+    return response
+
+
+@never_cache
+@require_safe
+@answers_json
+def inclusion_proof(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """After the opening: the proof that one's final version is under the published root."""
+    bid = selectors.bid_for(request.user, public_id)
+    if not acts_as_bidder(request.user, bid):
+        raise ObjectNotFound()
+    return JsonResponse(inclusion(bid.challenge, str(bid.public_id)))
+
+
+# --- openings -----------------------------------------------------------------------------------------------------
+
+
+def _step_up(request: HttpRequest) -> None:
+    """Opening needs that the person has just shown once more who they are (ASVS 7.5.3)."""
+    if not did_recently_reauthenticate(request):
+        raise NotPermitted("请重新验证身份后再继续：刷新本页并输入密码或动态验证码。", code="step_up")
+
+
+@never_cache
+@reauthentication_required()
+@require_safe
+def opening(request: HttpRequest, key: str, kind: str) -> HttpResponse:
+    """The ceremony: who must act now, what each has done, one's own layer to peel."""
+    found = bids.freeze_if_due(selectors.challenge_for(request.user, key))
+    if kind not in EnvelopeKind.values or not openings.may_open(found, request.user):
+        raise ObjectNotFound()
+    return render(
+        request,
+        "challenges/opening.html",
+        {
+            "challenge": found,
+            "kind": kind,
+            "kind_label": EnvelopeKind(kind).label,
+            "data": _ceremony(found, kind, request),
+        },
+    )
+
+
+@never_cache
+@require_safe
+@answers_json
+def opening_state(request: HttpRequest, key: str, kind: str) -> HttpResponse:
+    """The ceremony's present state, for the page of the other officer."""
+    found = selectors.challenge_for(request.user, key)
+    if kind not in EnvelopeKind.values or not openings.may_open(found, request.user):
+        raise ObjectNotFound()
+    return JsonResponse(_ceremony(found, kind, request))
+
+
+def _ceremony(challenge: Challenge, kind: str, request: HttpRequest) -> dict[str, Any]:
+    key = openings.key_for_opening(challenge, kind)
+    found = challenge.openings.filter(kind=kind).order_by("-pk").first()
+    running = found is not None and found.state == OpeningState.RUNNING
+    position = found.layers.count() if found is not None else 0
+    mine = {
+        str(public_id) for public_id in OfficerKey.objects.filter(user=request.user).values_list("public_id", flat=True)
+    }
+    appointed = (
+        challenge.annual_list.openers.select_related("user", "organisation", "key") if challenge.annual_list else ()
+    )
+    return {
+        "challenge": str(challenge.public_id),
+        "kind": kind,
+        "suite": key.suite,
+        "fingerprint": key.fingerprint,
+        "threshold": key.threshold,
+        "subsets": [one["officers"] for one in key.wrapped],
+        "officers": [
+            {
+                "id": str(opener.key.public_id),
+                "name": str(opener.user),
+                "organisation": opener.organisation.name,
+                "capacity": opener.get_capacity_display(),
+                "mine": str(opener.key.public_id) in mine,
+            }
+            for opener in appointed
+            if opener.key is not None
+        ],
+        "opening": None if found is None else _opening(found, position, running, mine),
+    }
+
+
+def _opening(found: Opening, position: int, running: bool, mine: set[str]) -> dict[str, Any]:
+    turn = found.officers[position] if running and position < len(found.officers) else ""
+    return {
+        "id": str(found.public_id),
+        "state": found.state,
+        "officers": found.officers,
+        "position": position,
+        "turn": turn,
+        # The layer goes to the officer whose turn it is, and to nobody else.
+        "blob": found.current_blob if turn in mine else "",
+        "started_at": found.started_at.isoformat(),
+        "envelopes": len(found.record.get("envelopes", ())) if found.record else 0,
+    }
+
+
+@require_POST
+@answers_json
+def opening_start(request: HttpRequest, key: str, kind: str) -> HttpResponse:
+    """{"officers": [key ids in peeling order]} → the ceremony."""
+    _step_up(request)
+    found = selectors.challenge_for(request.user, key)
+    officers = _body(request).get("officers")
+    if not isinstance(officers, list):
+        raise InvalidInput({"officers": ["请选择开启人。"]})
+    openings.opening_start(
+        challenge_id=found.pk, acting_user=request.user, kind=kind, officers=[str(one) for one in officers]
+    )
+    return JsonResponse(_ceremony(found, kind, request), status=201)
+
+
+@require_POST
+@answers_json
+def opening_peel(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """{"peeled"} → the ceremony; with the last layer every envelope is opened before the answer."""
+    _step_up(request)
+    found = openings.opening_peel(
+        opening_public_id=public_id, acting_user=request.user, peeled=str(_body(request).get("peeled", ""))
+    )
+    return JsonResponse(_ceremony(found.challenge, found.kind, request))
+
+
+# --- the verifier -------------------------------------------------------------------------------------------------
+
+
+@login_not_required
+@require_safe
+def verifier(request: HttpRequest) -> HttpResponse:
+    """Check a record and receipts in one's own browser; nothing is sent to the platform."""
+    return render(request, "challenges/verifier.html", {})
+
+
+@login_not_required
+@require_safe
+def call(request: HttpRequest, key: str) -> HttpResponse:
+    """`call.json` of an open challenge: public keys and rules, for those who seal by the command line."""
+    found = selectors.challenge_for(request.user, key)
+    if not found.is_public or not openers.current_envelope_keys(found):
+        raise Http404
+    return JsonResponse(_call(found), json_dumps_params={"ensure_ascii": False, "indent": 1})
