@@ -40,6 +40,7 @@ from challenges.models import (
     Project,
     Question,
     Seat,
+    SuspicionHint,
 )
 from challenges.permissions import (
     acts_as_demander,
@@ -56,10 +57,11 @@ from challenges.permissions import (
     may_bid,
     may_check_first,
     may_handle_objection,
+    supervises,
     witnesses_panel,
 )
 from challenges.project_states import PROJECT_MACHINE
-from challenges.services import clarification, decision, needs, openers, programmes, projects, review
+from challenges.services import clarification, decision, hints, needs, openers, programmes, projects, review
 from challenges.services.projects import signing_side
 from challenges.states import CHALLENGE_MACHINE, LIST_MACHINE, PROGRAMME_MACHINE
 from core.forms import PageForm
@@ -526,6 +528,16 @@ OBJECTION_ACTIONS: Mapping[str, Action] = {
     ),
 }
 
+HINT_ACTIONS: Mapping[str, Action] = {
+    "handle": Action(
+        _("登记核查情况"),
+        lambda user, obj, data: hints.hint_handle(hint_id=obj.pk, acting_user=user, **data),
+        lambda user, obj: supervises(user) and not obj.handled_comment,
+        f.CommentForm,
+        main=True,
+    ),
+}
+
 AWARD_ACTIONS: Mapping[str, Action] = {
     "lapse": Action(
         _("中榜失效"),
@@ -669,6 +681,7 @@ KINDS: Mapping[str, tuple[type[Any], Mapping[str, Action]]] = {
     "panel": (Panel, PANEL_ACTIONS),
     "seat": (Seat, SEAT_ACTIONS),
     "objection": (Objection, OBJECTION_ACTIONS),
+    "hint": (SuspicionHint, HINT_ACTIONS),
     "award": (Award, AWARD_ACTIONS),
     "project": (Project, PROJECT_ACTIONS),
     "change": (ChangeRequest, CHANGE_ACTIONS),

@@ -11,7 +11,8 @@ from docx import Document
 from docx.oxml.ns import qn
 from docx.shared import Pt
 
-from challenges.models import AnnualList, Challenge
+from challenges.models import AnnualList, Challenge, Panel
+from challenges.services.review import criteria_of
 from core.clock import BEIJING
 from core.errors import DomainError
 from core.money import format_fen
@@ -87,3 +88,32 @@ def pdf_of(html: str) -> bytes:
     except OSError:
         raise PdfUnavailable(_("服务器没有安装 PDF 排版组件，请下载 Word 版，或在打印页面另存为 PDF。")) from None
     return weasyprint.HTML(string=html).write_pdf()
+
+
+def review_document(panel: Panel) -> bytes:
+    """The panel's report as docx: draw, seats with dissent, results, chair's summary. Names as the list's rule says."""
+    document = _document(f"{panel.get_purpose_display()}报告")
+    document.add_paragraph(str(panel.challenge))
+    document.add_heading("一、专家抽取", level=2)
+    document.add_paragraph(f"方法 {panel.method}；种子承诺 {panel.seed_commitment}；种子 {panel.seed}。")
+    document.add_heading("二、评审指标", level=2)
+    for row in criteria_of(panel):
+        document.add_paragraph(f"{row['name']}：{row['weight']} 分", style="List Bullet")
+    document.add_heading("三、评审结果", level=2)
+    table = document.add_table(rows=1, cols=5, style="Table Grid")
+    for cell, heading in zip(table.rows[0].cells, ("排序", "对象", "技术分", "报价分", "总分"), strict=True):
+        cell.text = heading
+    for result in panel.results.select_related("bid__organisation"):
+        cells = table.add_row().cells
+        subject = str(result.bid.organisation) if result.bid is not None else panel.challenge.title
+        values = (result.rank, subject, result.technical, result.price or "—", result.total)
+        for cell, value in zip(cells, values, strict=True):
+            cell.text = str(value)
+    document.add_heading("四、组长综合意见", level=2)
+    document.add_paragraph(panel.summary or "—")
+    document.add_heading("五、签署", level=2)
+    for seat in panel.seats.filter(state="signed").select_related("expert").order_by("draw_position"):
+        chair = "（组长）" if seat.is_chair else ""
+        line = f"{seat.expert.name}{chair} {seat.expert.title} 签署摘要 {seat.signature}"
+        document.add_paragraph(f"{line}；不同意见：{seat.dissent}" if seat.dissent else line)
+    return _bytes(document)

@@ -1,14 +1,25 @@
 """What the clock does in 揭榜挂帅, and who may download its files."""
 
+from challenges.events import OpeningStep
 from challenges.models import Bid, Challenge
 from challenges.selectors import may_download_bid_file, may_download_challenge_file
 from challenges.services.bids import challenges_freeze_due, ciphertexts_destroy
 from challenges.services.clarification import deadlines_remind
+from challenges.services.hints import hints_compute
 from challenges.services.programmes import programmes_collect
 from challenges.services.projects import projects_flag_overdue
 from challenges.services.review import seats_time_out
 from core.attachments import register_reader
+from core.outbox import subscribe
 from core.schedule import every
+
+
+@subscribe(OpeningStep, name="challenges.compute_hints")
+def compute_hints(event: OpeningStep) -> None:
+    """After each opening, look for signs of collusion; for the supervisor only."""
+    if event.step == "done":
+        hints_compute(challenge_id=event.challenge_id)
+
 
 every(seconds=1, name="challenges.freeze")(challenges_freeze_due)
 every(seconds=30, name="challenges.collect")(programmes_collect)

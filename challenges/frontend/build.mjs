@@ -10,7 +10,17 @@ import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
 
-const ENTRIES = ["sealing", "officer-keys", "draft", "verify"];
+const ENTRIES = [
+  "sealing",
+  "officer-keys",
+  "draft",
+  "verify",
+  "officer-keys-page",
+  "envelope-keys-page",
+  "sealing-page",
+  "opening-page",
+  "verifier-page",
+];
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const target = path.resolve(process.argv[2] ?? path.join(here, "..", "..", "var", "frontend", "sealing"));

@@ -194,6 +194,7 @@ class BidResult(models.Model):
 class SuspicionHint(models.Model):
     """A fact that may point to collusion (招标投标法实施条例 40): for the supervisor's eyes, never a verdict."""
 
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="hints")
     kind = models.CharField(
         max_length=20,

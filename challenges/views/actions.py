@@ -25,6 +25,7 @@ from challenges.models import (
     Project,
     Question,
     Seat,
+    SuspicionHint,
 )
 from core.errors import DomainError, ObjectNotFound
 from core.pages import posted
@@ -54,6 +55,8 @@ def home_of(obj: Any) -> str:
         return home_of(obj.challenge)
     if isinstance(obj, Award):
         return home_of(obj.bid.challenge)
+    if isinstance(obj, SuspicionHint):
+        return reverse("challenges:bids", args=[obj.challenge.code])
     return reverse("challenges:project", args=[obj.project.public_id])
 
 
@@ -76,6 +79,7 @@ def find(kind: str, key: str, user: Any) -> Any:
         Panel: ("challenge", "challenge__programme"),
         Seat: ("panel", "panel__challenge", "panel__challenge__programme", "expert"),
         Objection: ("publicity", "publicity__challenge", "publicity__decision"),
+        SuspicionHint: ("challenge", "challenge__programme"),
         Award: ("bid", "bid__challenge", "bid__challenge__programme", "bid__organisation", "decision"),
         ChangeRequest: ("project", "project__challenge", "project__challenge__programme", "project__solver"),
     }

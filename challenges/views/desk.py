@@ -1,10 +1,12 @@
 """Desk pages: the board of each role, needs, programmes, lists, experts, projects, objections."""
 
 from typing import Any
+from urllib.parse import quote
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -15,12 +17,15 @@ from accounts.models import User
 from accounts.permissions import has_role
 from challenges import forms, selectors
 from challenges.actions import offered, signs
+from challenges.archive import archive_package
+from challenges.documents import pdf_of, review_document
 from challenges.enums import AnnualListState, ChallengeState, SeatState
 from challenges.models import Award, Bid, Expert, Panel, Seat, SuspicionHint
 from challenges.parameters import default_parameters, parameters_from
 from challenges.permissions import (
     acts_as_bidder,
     acts_as_demander,
+    approves_challenge,
     handles_challenge,
     handles_list,
     handles_programme,
@@ -390,7 +395,7 @@ def bid_list(request: HttpRequest, key: str) -> HttpResponse:
             "challenge": found,
             "rows": rows,
             "results": {row.bid_id: row for row in decision.ranked_results(found)},
-            "hints": found.hints.all() if supervises(request.user) else (),
+            "hints": found.hints.prefetch_related("bids__organisation") if supervises(request.user) else (),
             "actions": offered("challenge", request.user, found),
         },
     )
@@ -562,6 +567,52 @@ def experts(request: HttpRequest) -> HttpResponse:
         },
         status=400 if form.errors else 200,
     )
+
+
+@never_cache
+@require_safe
+def review_report(request: HttpRequest, public_id: Any, form: str) -> HttpResponse:
+    """The signed report as Word or PDF, for its handler, approver and the supervisor."""
+    found = Panel.objects.select_related("challenge", "challenge__programme").filter(public_id=public_id).first()
+    if found is None or found.locked_at is None or form not in ("docx", "pdf"):
+        raise ObjectNotFound()
+    challenge = found.challenge
+    if not (
+        handles_challenge(request.user, challenge)
+        or approves_challenge(request.user, challenge)
+        or supervises(request.user)
+    ):
+        raise ObjectNotFound()
+    if form == "pdf":
+        html = render_to_string(
+            "challenges/review_pdf.html",
+            {
+                "panel": found,
+                "results": found.results.select_related("bid__organisation"),
+                "criteria": review.criteria_of(found),
+            },
+        )
+        response = HttpResponse(pdf_of(html), content_type="application/pdf")
+    else:
+        response = HttpResponse(
+            review_document(found),
+            content_type="application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        )
+    name = quote(f"{found.get_purpose_display()}报告-{challenge.code or challenge.title}.{form}")
+    response["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+    return response
+
+
+@never_cache
+@require_safe
+def archive(request: HttpRequest, key: str) -> HttpResponse:
+    """The archive package of an ended challenge, for its handler and the supervisor."""
+    found = selectors.challenge_for(request.user, key)
+    if not (handles_challenge(request.user, found) or supervises(request.user)):
+        raise ObjectNotFound()
+    response = HttpResponse(archive_package(found), content_type="application/zip")
+    response["Content-Disposition"] = f'attachment; filename="{found.code}-archive.zip"'
+    return response
 
 
 # --- decision -----------------------------------------------------------------------------------------------------

@@ -13,8 +13,11 @@ from uuid import UUID
 from allauth.account.decorators import reauthentication_required
 from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -22,10 +25,12 @@ from challenges import selectors
 from challenges.enums import EnvelopeKind, OpeningState
 from challenges.models import BidDraft, Challenge, OfficerKey, Opening
 from challenges.parameters import parameters_from
-from challenges.permissions import acts_as_bidder, handles_list
+from challenges.permissions import acts_as_bidder, handles_list, may_be_opener
 from challenges.records import inclusion
+from challenges.sealing.canonical import encode_bytes
 from challenges.sealing.suites import DEFAULT_SUITE
 from challenges.services import bids, openers, openings
+from challenges.signing import signer
 from challenges.states import programme_parameters
 from challenges.validators import AGREEMENT_CLAUSES
 from core.clock import now
@@ -73,6 +78,17 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     return body
 
 
+def module_address(name: str) -> str:
+    """Where a built browser module is served, or "" on an installation that could not build them (docs/sealing.md §8).
+
+    The page then says so and names the command line. Looked up in the manifest where there is one, else on disk.
+    """
+    path = f"vendor/sealing/{name}.js"
+    if getattr(staticfiles_storage, "manifest_strict", False):
+        return staticfiles_storage.url(path) if path in staticfiles_storage.hashed_files else ""
+    return staticfiles_storage.url(path) if finders.find(path) else ""
+
+
 def _uuid(text: Any) -> UUID:
     try:
         return UUID(str(text))
@@ -87,18 +103,39 @@ def _uuid(text: Any) -> UUID:
 @require_safe
 def officer_keys(request: HttpRequest) -> HttpResponse:
     """Make one's opening key in the browser, keep the file and the paper copy, prove possession."""
-    keys = OfficerKey.objects.filter(user=request.user)
+    keys = list(OfficerKey.objects.filter(user=request.user).order_by("-pk"))
+    valid_since = now() - openers.PROOF_VALID
+    data = {
+        "register": reverse("challenges:officer_key_register"),
+        "person": str(request.user),
+        "keys": [
+            {
+                "fingerprint": key.fingerprint,
+                "question": reverse("challenges:officer_key_question", args=[key.public_id]),
+                "recent": key.proven_at is not None and key.proven_at >= valid_since,
+            }
+            for key in keys
+            if key.retired_at is None
+        ],
+    }
     return render(
         request,
         "challenges/officer_keys.html",
-        {"keys": keys, "data": {"suite": DEFAULT_SUITE.name}, "appointments": selectors.openers_of(request.user)},
+        {
+            "keys": keys,
+            "valid_since": valid_since,
+            "data": data,
+            "module": module_address("officer-keys-page"),
+            "fit": may_be_opener(request.user),
+            "appointments": selectors.openers_of(request.user),
+        },
     )
 
 
 @require_POST
 @answers_json
 def officer_key_register(request: HttpRequest) -> HttpResponse:
-    """{"public_key"} → the first question: {"key", "proof", "sealed", "suite", "fingerprint"}."""
+    """{"public_key"} → the first question: {"key", "sealed", "suite", "fingerprint", "answer_to"}."""
     proof = openers.officer_key_register(acting_user=request.user, public_key=str(_body(request).get("public_key", "")))
     return JsonResponse(_question(proof), status=201)
 
@@ -115,10 +152,10 @@ def officer_key_question(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def _question(proof: Any) -> dict[str, Any]:
     return {
         "key": str(proof.key.public_id),
-        "proof": str(proof.public_id),
         "sealed": proof.sealed,
         "suite": proof.key.suite,
         "fingerprint": proof.key.fingerprint,
+        "answer_to": reverse("challenges:officer_key_prove", args=[proof.public_id]),
     }
 
 
@@ -165,6 +202,7 @@ def envelope_keys(request: HttpRequest, code: str) -> HttpResponse:
                 "id": str(item.public_id),
                 "title": item.title,
                 "done": len(openers.current_envelope_keys(item)) == len(EnvelopeKind.values),
+                "store": reverse("challenges:envelope_keys_store", args=[item.public_id]),
             }
             for item in items
         ],
@@ -172,7 +210,12 @@ def envelope_keys(request: HttpRequest, code: str) -> HttpResponse:
     return render(
         request,
         "challenges/envelope_keys.html",
-        {"list": found, "data": data, "reasons": openers.officer_reasons(standing, sheet)},
+        {
+            "list": found,
+            "data": data,
+            "module": module_address("envelope-keys-page"),
+            "reasons": openers.officer_reasons(standing, sheet),
+        },
     )
 
 
@@ -201,6 +244,7 @@ def _call(challenge: Challenge) -> dict[str, Any]:
         "suite": challenge.suite,
         "content_version": challenge.content_version,
         "deadline_at": challenge.deadline_at.isoformat() if challenge.deadline_at else "",
+        "signing_key": encode_bytes(signer().public_key),
         "envelopes": [
             {"kind": row.kind, "public_key": row.public_key, "fingerprint": row.fingerprint}
             for row in openers.current_envelope_keys(challenge).values()
@@ -259,11 +303,28 @@ def sealing(request: HttpRequest, key: str) -> HttpResponse:
         {
             "challenge": found,
             "data": data,
+            "module": module_address("sealing-page"),
+            "bid_sample": _bid_sample(data),
             "own": own,
-            "versions": own.versions.all() if own is not None else (),
+            "versions": own.versions.order_by("-number") if own is not None else (),
             "needs_reconfirmation": own is not None and bids.unconfirmed(own),
         },
     )
+
+
+def _bid_sample(data: dict[str, Any]) -> str:
+    """`bid.json` for the command-line sealer with everything the platform knows; the words are the bidder's."""
+    own = data["organisation"]
+    manifest = {
+        "members": [{"unified_code": own["unified_code"], "name": own["name"], "role": "lead", "share_percent": "100"}],
+        "answers": {str(row["sequence"]): {"promise": "", "evidence": ""} for row in data["call"]["indicators"]},
+        "plan": "",
+        "route": "",
+        "leader": "",
+        "team": [{"name": "", "title": ""}],
+    }
+    sample = {"organisation": own["id"], "bid": data["bid"], "version": data["version"], "manifest": manifest}
+    return json.dumps(sample, ensure_ascii=False, indent=2)
 
 
 @never_cache
@@ -396,6 +457,7 @@ def opening(request: HttpRequest, key: str, kind: str) -> HttpResponse:
             "kind": kind,
             "kind_label": EnvelopeKind(kind).label,
             "data": _ceremony(found, kind, request),
+            "module": module_address("opening-page"),
         },
     )
 
@@ -420,8 +482,12 @@ def _ceremony(challenge: Challenge, kind: str, request: HttpRequest) -> dict[str
         str(public_id) for public_id in OfficerKey.objects.filter(user=request.user).values_list("public_id", flat=True)
     }
     appointed = (
-        challenge.annual_list.openers.select_related("user", "organisation", "key") if challenge.annual_list else ()
+        challenge.annual_list.openers.select_related("user", "organisation", "key").order_by("pk")
+        if challenge.annual_list
+        else ()
     )
+    # By key: who was replaced and appointed again appears once.
+    by_key = {str(opener.key.public_id): opener for opener in appointed if opener.key is not None}
     return {
         "challenge": str(challenge.public_id),
         "kind": kind,
@@ -431,14 +497,14 @@ def _ceremony(challenge: Challenge, kind: str, request: HttpRequest) -> dict[str
         "subsets": [one["officers"] for one in key.wrapped],
         "officers": [
             {
-                "id": str(opener.key.public_id),
+                "id": public_id,
                 "name": str(opener.user),
                 "organisation": opener.organisation.name,
                 "capacity": opener.get_capacity_display(),
-                "mine": str(opener.key.public_id) in mine,
+                "fingerprint": opener.key.fingerprint if opener.key is not None else "",
+                "mine": public_id in mine,
             }
-            for opener in appointed
-            if opener.key is not None
+            for public_id, opener in by_key.items()
         ],
         "opening": None if found is None else _opening(found, position, running, mine),
     }
@@ -454,8 +520,13 @@ def _opening(found: Opening, position: int, running: bool, mine: set[str]) -> di
         "turn": turn,
         # The layer goes to the officer whose turn it is, and to nobody else.
         "blob": found.current_blob if turn in mine else "",
+        "peel": reverse("challenges:opening_peel", args=[found.public_id]),
         "started_at": found.started_at.isoformat(),
-        "envelopes": len(found.record.get("envelopes", ())) if found.record else 0,
+        "finished_at": found.finished_at.isoformat() if found.finished_at else "",
+        "results": [
+            {"bid": row["bid"], "result": row["result"], "reason": row["reason"]}
+            for row in (found.record or {}).get("envelopes", ())
+        ],
     }
 
 
@@ -492,7 +563,7 @@ def opening_peel(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @require_safe
 def verifier(request: HttpRequest) -> HttpResponse:
     """Check a record and receipts in one's own browser; nothing is sent to the platform."""
-    return render(request, "challenges/verifier.html", {})
+    return render(request, "challenges/verifier.html", {"module": module_address("verifier-page")})
 
 
 @login_not_required
