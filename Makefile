@@ -23,7 +23,7 @@ $(STAMP): requirements.txt requirements-dev.txt
 	@touch $(STAMP)
 
 # Under CI a failure counts; elsewhere the platform runs without (the page then points to the command-line sealer).
-$(MODULES): $(STAMP) $(FRONTEND)/package-lock.json $(FRONTEND)/build.mjs $(FRONTEND)/build.py $(wildcard $(FRONTEND)/src/*.js)
+$(MODULES): $(STAMP) $(FRONTEND)/package-lock.json $(FRONTEND)/build.mjs $(FRONTEND)/build.py $(wildcard $(FRONTEND)/src/*.js challenges/static/challenges/js/*.js)
 	@$(BIN)/python $(FRONTEND)/build.py $(@D) $(if $(CI),--required)
 
 install: $(STAMP) $(MODULES) ## Virtual environment, packages, browser modules

@@ -21,6 +21,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.permissions import organisation_of
 from challenges import selectors
 from challenges.enums import EnvelopeKind, OpeningState
 from challenges.models import BidDraft, Challenge, OfficerKey, Opening
@@ -81,12 +82,15 @@ def _body(request: HttpRequest) -> dict[str, Any]:
 def module_address(name: str) -> str:
     """Where a built browser module is served, or "" on an installation that could not build them (docs/sealing.md §8).
 
-    The page then says so and names the command line. Looked up in the manifest where there is one, else on disk.
+    The page then says so and names the command line. Known from the manifest of collected files, or from disk.
     """
     path = f"vendor/sealing/{name}.js"
-    if getattr(staticfiles_storage, "manifest_strict", False):
-        return staticfiles_storage.url(path) if path in staticfiles_storage.hashed_files else ""
-    return staticfiles_storage.url(path) if finders.find(path) else ""
+    if path not in getattr(staticfiles_storage, "hashed_files", {}) and not finders.find(path):
+        return ""
+    try:
+        return staticfiles_storage.url(path)
+    except ValueError:  # built after the static files were collected
+        return ""
 
 
 def _uuid(text: Any) -> UUID:
@@ -295,7 +299,10 @@ def sealing(request: HttpRequest, key: str) -> HttpResponse:
         data = _ticket(request, found)
     except bids.BiddingClosed as error:
         return render(
-            request, "challenges/sealing_closed.html", {"challenge": found, "own": own, "error": error}, status=409
+            request,
+            "challenges/sealing_closed.html",
+            {"challenge": found, "own": own, "error": error, "place": _place(request, found)},
+            status=409,
         )
     return render(
         request,
@@ -310,6 +317,12 @@ def sealing(request: HttpRequest, key: str) -> HttpResponse:
             "needs_reconfirmation": own is not None and bids.unconfirmed(own),
         },
     )
+
+
+def _place(request: HttpRequest, challenge: Challenge) -> str:
+    """The name under which the browser keeps a hand-in that was not answered yet."""
+    own = organisation_of(request.user)
+    return f"{challenge.public_id}:{own.public_id}" if own is not None else ""
 
 
 def _bid_sample(data: dict[str, Any]) -> str:

@@ -40,6 +40,7 @@ STYLESHEETS = (
     "dialog",
     "candidate",
     "document",
+    "sealing",
     "print",
 )
 SCRIPTS = ("accessibility", "autosave", "keep", "forms", "table", "countdown", "page")

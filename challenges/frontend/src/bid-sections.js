@@ -4,7 +4,7 @@
  */
 import { bidProblems, codeProblem, fenOf, millionths, normaliseCode, priceProblems, wanText } from "./bid-rules.js";
 import { LIMITS, declareFiles } from "./sealing.js";
-import { button, element, field, notice, paragraph, sizeText } from "./page/elements.js";
+import { button, element, field, notice, paragraph, sizeText } from "./elements.js";
 
 export const emptyBid = (organisation, call) => ({
   members: [{ name: organisation.name, unified_code: organisation.unified_code, role: "lead", share_percent: "100", task: "" }],

@@ -2,7 +2,7 @@
 import { ask, retried } from "../../static/challenges/js/server.js";
 import { createEnvelopeKey, spokenFingerprint } from "./officer-keys.js";
 import { fromBase64 } from "./encoding.js";
-import { badge, browserTrouble, button, element, failure, notice, pageData, paragraph, progress } from "./page/elements.js";
+import { badge, browserTrouble, button, element, failure, notice, pageData, paragraph, progress } from "./elements.js";
 
 const root = document.getElementById("envelope-keys");
 const data = pageData();

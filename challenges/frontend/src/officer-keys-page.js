@@ -9,7 +9,7 @@ import {
   spokenFingerprint,
   unlockKey,
 } from "./officer-keys.js";
-import { browserTrouble, button, element, failure, field, newPassphrase, notice, pageData, paragraph, readJson } from "./page/elements.js";
+import { browserTrouble, button, element, failure, field, newPassphrase, notice, pageData, paragraph, readJson } from "./elements.js";
 
 const root = document.getElementById("officer-keys");
 const data = pageData();

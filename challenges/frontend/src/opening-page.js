@@ -2,7 +2,7 @@
 import { ask, beijingTime, retried } from "../../static/challenges/js/server.js";
 import { fromBase64, toBase64 } from "./encoding.js";
 import { peel, unlockKey } from "./officer-keys.js";
-import { badge, browserTrouble, button, element, failure, field, list, notice, pageData, paragraph, readJson } from "./page/elements.js";
+import { badge, browserTrouble, button, element, failure, field, list, notice, pageData, paragraph, readJson } from "./elements.js";
 
 const POLL = 2500;
 const root = document.getElementById("opening");

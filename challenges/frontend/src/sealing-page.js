@@ -31,7 +31,7 @@ import {
   paragraph,
   progress,
   sizeText,
-} from "./page/elements.js";
+} from "./elements.js";
 import { sealEnvelope } from "./sealing.js";
 import { bodyDigest, verifyReceipt } from "./statements.js";
 

@@ -1,6 +1,6 @@
 /** Check a record and receipts in the reader's own browser; nothing is sent. Root: #verifier. */
 import { fromBase64 } from "./encoding.js";
-import { badge, browserTrouble, button, element, failure, field, notice, paragraph, readJson } from "./page/elements.js";
+import { badge, browserTrouble, button, element, failure, field, notice, paragraph, readJson } from "./elements.js";
 import { verifyReceipt, verifyRecord, verifyWithdrawal } from "./verify.js";
 
 const root = document.getElementById("verifier");
