@@ -31,3 +31,5 @@ urlpatterns = [
     path("api/v1/", include("marketplace.api")),
     path("admin/", admin.site.urls),
 ]
+
+handler500 = "marketplace.outages.server_error"

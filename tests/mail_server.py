@@ -60,14 +60,21 @@ class MailServer:
             server.transport.abort()
         return answer
 
+    def start(self) -> None:
+        """Listen, in a thread of its own; also again after `stop`, on the same port."""
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller.start()
+
+    def stop(self) -> None:
+        self._controller.stop()
+
 
 @contextlib.contextmanager
 def mail_server() -> Iterator[MailServer]:
-    """The server runs in a thread of its own for the enclosed block."""
-    handler = MailServer()
-    controller = Controller(handler, hostname="127.0.0.1", port=handler.port)
-    controller.start()
+    """The server runs for the enclosed block."""
+    server = MailServer()
+    server.start()
     try:
-        yield handler
+        yield server
     finally:
-        controller.stop()
+        server.stop()

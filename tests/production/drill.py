@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -97,7 +98,8 @@ def finish(report: Report, *, as_json: bool) -> int:
 
 
 def run(main: Any) -> None:
-    """Call `main()` and end with its code; what did not come in time is a finding."""
+    """Call `main()` and end with its code; what did not come in time is a finding. SIGTERM cleans up too."""
+    signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit(2))
     try:
         code = main()
     except NotSo as problem:

@@ -184,7 +184,7 @@ def prepared_release(servers: dict[str, str], static_folder: Path) -> Iterator[P
             BROKER_URL="amqp://nobody:x@127.0.0.1:1//",
             PGOPTIONS="-c lock_timeout=2s",
         )
-        done = manage("prepare", environment=environment)
+        done = manage("prepare", environment=environment, timeout=600)
         assert done.returncode == 0, done.stderr[-3000:]
         yield made
     finally:

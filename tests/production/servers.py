@@ -1,5 +1,6 @@
 """Servers of a drill's own, on loopback and free ports, that may be killed: nobody else uses them."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -144,7 +145,8 @@ class RabbitMQ:
 class PostgreSQL:
     """A cluster of its own, durable as in production (fsync and synchronous_commit are on)."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: str = "") -> None:
+        self.settings = settings
         programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
         if not programs:
             raise FileNotFoundError("PostgreSQL is missing: apt-get install postgresql-15")
@@ -173,6 +175,7 @@ class PostgreSQL:
         """Returns the seconds until the server takes connections, recovery included."""
         begun = time.monotonic()
         settings = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+        settings += f" {self.settings}"
         self._run(
             "pg_ctl", "-D", str(self.folder / "data"), "-W", "-l", str(self.folder / "log"), "-o", settings, "start"
         )
@@ -193,16 +196,26 @@ class PostgreSQL:
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop")
 
     def kill(self) -> None:
-        """`kill -9` for the postmaster and all its children."""
-        postmaster = int((self.folder / "data" / "postmaster.pid").read_text(encoding="ascii").splitlines()[0])
-        listed = subprocess.run(["pgrep", "-P", str(postmaster)], capture_output=True, text=True, check=False)
-        pids = [postmaster, *(int(pid) for pid in listed.stdout.split())]
+        """`kill -9` for the postmaster and everything it started; none may live on with the shared memory."""
+        until(self._killed, seconds=15, what="PostgreSQL is gone")
+
+    def _killed(self) -> bool:
+        pids = self._processes()
         for pid in pids:
-            if not _gone(pid):
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        until(lambda: all(_gone(pid) for pid in pids), seconds=15, what="PostgreSQL is gone")
+        return not pids
+
+    def _processes(self) -> list[int]:
+        """Every process of the cluster stands in its data folder."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    if os.readlink(entry / "cwd") == str(self.folder / "data") and not _gone(int(entry.name)):
+                        found.append(int(entry.name))
+        return found
 
     def stop(self) -> None:
-        if (self.folder / "data" / "postmaster.pid").exists():
-            self.stop_immediately()
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)

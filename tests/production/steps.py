@@ -22,6 +22,7 @@ from core import audit, outbox, relay
 from core.lanes import Lane
 from core.middleware import request_id_scope
 from core.models import OutboxDelivery, Region
+from tests.factories import make_listed_capability, make_pooled_scenario, make_published_list
 from tests.production.environment import REQUEST_ID
 
 
@@ -124,7 +125,16 @@ def relay_notices(_count: int) -> dict[str, Any]:
     return {"done": done}
 
 
+def public_items(count: int) -> dict[str, Any]:
+    """A published list with `count` demands, and as many capabilities on the shelf."""
+    quarterly_list = make_published_list([make_pooled_scenario(title=f"供水管网第{n}项需求") for n in range(count)])
+    capability = [make_listed_capability() for _capability in range(count)][0]
+    scenario = quarterly_list.items.first().scenario
+    return {"list": quarterly_list.code, "scenario": scenario.key, "capability": capability.key}
+
+
 STEPS = {
+    "public_items": public_items,
     "verify": verify,
     "tell_again": tell_again,
     "thrice": thrice,

@@ -4,7 +4,6 @@ The containers themselves are not built or started by any test; docs/operations.
 """
 
 import fnmatch
-import json
 import os
 import re
 import shlex
@@ -20,6 +19,7 @@ import yaml
 from marketplace.celery import QUEUES
 from tests.production.environment import ROOT, documented, production_environment
 from tests.production.proxy import nginx_for
+from tests.production.web import dockerfile, image_command
 
 pytestmark = pytest.mark.unit
 
@@ -33,17 +33,6 @@ def compose() -> dict[str, Any]:
 
 def services(*, ours: bool) -> dict[str, dict[str, Any]]:
     return {name: entry for name, entry in compose()["services"].items() if entry["image"].startswith(OURS) is ours}
-
-
-def dockerfile() -> list[tuple[str, str]]:
-    """(instruction, rest) in order, with continued lines joined."""
-    text = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
-    lines = [line.strip() for line in text.splitlines()]
-    return [tuple(line.split(maxsplit=1)) for line in lines if line and not line.startswith("#")]  # type: ignore[misc]
-
-
-def image_command() -> list[str]:
-    return json.loads(next(rest for instruction, rest in dockerfile() if instruction == "CMD"))
 
 
 def commands_of_our_image() -> dict[str, list[str]]:

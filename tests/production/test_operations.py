@@ -124,7 +124,7 @@ def test_queues_of_the_broker_are_shown(installation: Installation):
         assert done.stdout.startswith("200\n"), done.stderr[-2000:]
         return json.loads(done.stdout.partition("\n")[2])
 
-    until(lambda: None not in report()["tasks"]["messages"].values(), seconds=30, what="all queues are declared")
+    until(lambda: None not in report()["tasks"]["messages"].values(), seconds=90, what="all queues are declared")
     found = report()
     assert set(found["tasks"]["messages"]) == set(QUEUES)
     assert {part: found[part]["status"] for part in ("database", "outbox", "audit", "cache", "tasks")} == dict.fromkeys(

@@ -5,70 +5,20 @@ import os
 import re
 import shutil
 import signal
-import socket
-import ssl
 import subprocess
 import threading
-import urllib.error
-import urllib.request
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.mail_server import free_port
 from tests.production.installation import Installation, until
 from tests.production.proxy import nginx_for
-from tests.production.test_images import image_command
 from tests.production.test_workers import NOTICES, OPEN, mails
+from tests.production.web import HOST, answers, get, start_web
 
 pytestmark = pytest.mark.integration
-
-HOST = "127.0.0.1"
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind((HOST, 0))
-        return taken.getsockname()[1]
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_arguments: Any, **_options: Any) -> None:
-        return None
-
-
-_TRUSTING = ssl.create_default_context()
-_TRUSTING.check_hostname = False
-_TRUSTING.verify_mode = ssl.CERT_NONE
-_opener = urllib.request.build_opener(_NoRedirects, urllib.request.HTTPSHandler(context=_TRUSTING))
-
-
-def get(address: str, **headers: str) -> tuple[int, Any, str]:
-    request = urllib.request.Request(address, headers={name.replace("_", "-"): text for name, text in headers.items()})
-    try:
-        with _opener.open(request, timeout=10) as response:
-            return response.status, response.headers, response.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.headers, error.read().decode()
-
-
-def answers(address: str) -> bool:
-    try:
-        return get(address)[0] == 200
-    except OSError:
-        return False
-
-
-def start_web(installation: Installation, port: int, name: str = "web", **changes: str) -> subprocess.Popen[bytes]:
-    """The image's own command, on this machine's port, with a tenth of its processes."""
-    command = image_command()
-    for option, value in (("--host", HOST), ("--port", str(port)), ("--workers", "1"), ("--metrics-address", HOST)):
-        command[command.index(option) + 1] = value
-    command[command.index("--metrics-port") + 1] = str(free_port())
-    process = installation.start(name, *command, **changes)
-    until(lambda: answers(f"http://{HOST}:{port}/readyz"), seconds=30, what="the web process is ready")
-    return process
 
 
 def test_behind_the_proxy_pages_are_secure_and_their_id_is_in_the_log(installation: Installation, tmp_path: Path):
@@ -94,7 +44,7 @@ def test_behind_the_proxy_pages_are_secure_and_their_id_is_in_the_log(installati
 
     # SIGTERM ends it without being forced.
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(90) == 0
     lines = [entry for entry in installation.log("web") if entry["event"] == "request"]
     seen = {(entry["path"], entry["status"]): entry["request_id"] for entry in lines}
     assert seen["/", 200] == "from-the-proxy-1"
@@ -122,7 +72,7 @@ def test_through_nginx_the_visitor_cannot_choose_an_address_and_figures_stay_ins
     start_web(installation, port)
     start_nginx(installation, nginx, configuration)
     outside = f"https://{HOST}:{https_port}"
-    until(lambda: answers(f"{outside}/"), seconds=15, what="nginx passes pages on")
+    until(lambda: answers(f"{outside}/"), seconds=60, what="nginx passes pages on")
 
     code, headers, _body = get(f"http://{HOST}:{http_port}/about/")
     assert (code, headers["Location"]) == (301, f"https://{HOST}/about/")
@@ -154,7 +104,7 @@ def test_pages_go_on_when_the_cache_dies(installation: Installation, servers: di
 
     until(
         lambda: json.loads(get(f"http://{HOST}:{port}/statusz")[2])["cache"]["status"] == "ok",
-        seconds=10,
+        seconds=60,
         what="the cache is in use",
     )
     before = codes()
@@ -180,7 +130,7 @@ def test_a_rolling_restart_under_load_fails_no_request_and_doubles_no_notice(
     installation.beat()
     start_nginx(installation, nginx, configuration)
     address = f"https://{HOST}:{https_port}/about/"
-    until(lambda: answers(address), seconds=15, what="nginx passes pages on")
+    until(lambda: answers(address), seconds=60, what="nginx passes pages on")
 
     answered: Counter[int | str] = Counter()
     enough = threading.Event()
@@ -200,17 +150,17 @@ def test_a_rolling_restart_under_load_fails_no_request_and_doubles_no_notice(
         reader.start()
     try:
         installation.step("verify", "150")
-        until(lambda: installation.number(NOTICES) > 0, seconds=30, what="notices go out")
+        until(lambda: installation.number(NOTICES) > 0, seconds=90, what="notices go out")
         worker.send_signal(signal.SIGTERM)
         next_worker = installation.worker("relay,mail,maintenance")
         for web, port in zip(webs, ports, strict=True):
             web.send_signal(signal.SIGTERM)
-            assert web.wait(40) == 0
+            assert web.wait(90) == 0
             start_web(installation, port, f"web-{port}-new")
             # As docs/operations.md §3 says: the next one only when nginx sends visitors to this one again.
-            until(lambda name=f"web-{port}-new": visited(name), seconds=15, what="nginx uses the new process")
-        assert worker.wait(60) == 0
-        until(lambda: installation.number(OPEN) == 0, seconds=60, what="every delivery is done")
+            until(lambda name=f"web-{port}-new": visited(name), seconds=60, what="nginx uses the new process")
+        assert worker.wait(120) == 0
+        until(lambda: installation.number(OPEN) == 0, seconds=150, what="every delivery is done")
         assert next_worker.poll() is None
     finally:
         enough.set()

@@ -36,9 +36,9 @@ def test_a_commit_wakes_the_workers_and_the_request_id_follows(
     installation.environment["BROKER_URL"] = servers[broker]
     worker = installation.worker("relay,mail,matching,indexing,maintenance", concurrency=2)
     installation.step("verify", "1")
-    until(lambda: installation.number(NOTICES) == 1, seconds=30, what="the notice is there")
-    until(lambda: sum(mails(installation.mail_folder).values()) == 1, seconds=10, what="the mail is sent")
-    until(lambda: installation.number(OPEN) == 0, seconds=10, what="every delivery is done")
+    until(lambda: installation.number(NOTICES) == 1, seconds=90, what="the notice is there")
+    until(lambda: sum(mails(installation.mail_folder).values()) == 1, seconds=60, what="the mail is sent")
+    until(lambda: installation.number(OPEN) == 0, seconds=150, what="every delivery is done")
     installation.kill(worker)
     handled = {
         entry["handler"]: entry.get("request_id")
@@ -56,7 +56,7 @@ def test_kill_9_in_the_middle_of_a_batch_loses_nothing_and_repeats_nothing(insta
     installation.beat()
     first = installation.worker("relay")
     installation.step("verify", str(PEOPLE))
-    until(lambda: installation.number(NOTICES) >= 1, seconds=30, what="the first notice is there")
+    until(lambda: installation.number(NOTICES) >= 1, seconds=90, what="the first notice is there")
     installation.kill(first)
     after_kill = installation.number(NOTICES)
     assert 1 <= after_kill < PEOPLE
@@ -64,8 +64,8 @@ def test_kill_9_in_the_middle_of_a_batch_loses_nothing_and_repeats_nothing(insta
     assert held > 0
 
     installation.worker("relay,mail,maintenance", concurrency=2)
-    seconds = until(lambda: installation.number(OPEN) == 0, seconds=60, what="every delivery is done")
-    until(lambda: installation.number(UNSEALED) == 0, seconds=15, what="the audit chain is sealed")
+    seconds = until(lambda: installation.number(OPEN) == 0, seconds=150, what="every delivery is done")
+    until(lambda: installation.number(UNSEALED) == 0, seconds=60, what="the audit chain is sealed")
     print(f"killed after {after_kill} of {PEOPLE} notices, {held} deliveries held; all done {seconds:.1f} s later")
 
     assert installation.number(NOTICES) == PEOPLE
@@ -88,12 +88,12 @@ def test_workers_survive_the_loss_of_every_database_connection(installation: Ins
     installation.beat()
     installation.worker("relay,mail,maintenance", concurrency=2)
     installation.step("verify", "1")
-    until(lambda: installation.number(OPEN) == 0, seconds=30, what="the workers work")
+    until(lambda: installation.number(OPEN) == 0, seconds=90, what="the workers work")
     cut: list = []
     # The workers open connections as they look at their lanes; between two looks there may be none to cut.
-    until(lambda: cut.extend(installation.query(CUT_ALL)) or bool(cut), seconds=30, what="connections are cut")
+    until(lambda: cut.extend(installation.query(CUT_ALL)) or bool(cut), seconds=90, what="connections are cut")
     installation.step("tell_again", "1")
-    seconds = until(lambda: installation.number(OPEN) == 0, seconds=60, what="the workers work again")
+    seconds = until(lambda: installation.number(OPEN) == 0, seconds=120, what="the workers work again")
     print(f"{len(cut)} connections cut; next work done {seconds:.1f} s after it was promised")
     assert installation.number("SELECT count(*) FROM core_outboxdelivery WHERE state = 'parked'") == 0
     assert installation.number(NOTICES) == 2
