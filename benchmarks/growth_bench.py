@@ -189,6 +189,7 @@ def main() -> int:
         folder = options.folder or Path(temporary)
         for size in map(int, options.sizes.split(",")):
             table[size] = run_size(options.engine, folder, size, options)
+            print(size, json.dumps(table[size]), file=sys.stderr, flush=True)
     if options.json:
         print(json.dumps(table))
         return 0

@@ -6,6 +6,7 @@ Rows in bulk, changes as services make them, threads of readers and writers that
 import argparse
 import contextlib
 import json
+import logging
 import os
 import random
 import subprocess
@@ -36,6 +37,10 @@ from search.documents import INDEXES
 from tests.factories import make_listed_capability, make_organisation, make_vendor
 from vendors.events import CapabilityChanged
 from vendors.models import Capability
+
+# An outage is what a drill is about: told once as a figure, not a thousand times as a line.
+logging.getLogger("search").setLevel(logging.CRITICAL)
+logging.getLogger("core").setLevel(logging.CRITICAL)
 
 ROOT = Path(__file__).resolve().parent.parent
 VIEWER = AnonymousUser()

@@ -23,9 +23,10 @@ from matching.matcher import match
 from matching.scoring import Facts, Profile, Subject
 from search.analysis import count_ids
 from search.contract import Engine, Filter, Put, Schema
+from search.encoders import Encoder
 from search.engines.bulk import write_batches
 from search.engines.embedded import EmbeddedEngine
-from search.match_text import LONGEST_TEXT, MATCH_FIELDS, MatchText
+from search.match_text import LONGEST_TEXT, MATCH_FIELDS, MatchText, match_schema, vector_fields
 from search.statistics import SAMPLE_SIZE, StatisticsBuilder, TermStatistics
 
 EVALUATION_SCHEMA = Schema("evaluation", 1, MATCH_FIELDS)
@@ -116,34 +117,45 @@ def evaluate(
     profile: Profile,
     engine: Engine | None = None,
     *,
+    encoder: Encoder | None = None,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> Report:
     """Index the folder's documents in a generation of its own, match every query, measure, and remove the index."""
     if engine is not None:
-        return _evaluate_on(engine, judged, profile, progress)
+        return _evaluate_on(engine, judged, profile, encoder, progress)
     with tempfile.TemporaryDirectory(prefix="evaluate-matching-") as folder:
-        return _evaluate_on(EmbeddedEngine(Path(folder)), judged, profile, progress)
+        return _evaluate_on(EmbeddedEngine(Path(folder)), judged, profile, encoder, progress)
 
 
-def _evaluate_on(engine: Engine, judged: Judged, profile: Profile, progress: Callable[[str, int, int], None]) -> Report:
+def _evaluate_on(
+    engine: Engine,
+    judged: Judged,
+    profile: Profile,
+    encoder: Encoder | None,
+    progress: Callable[[str, int, int], None],
+) -> Report:
     generation = uuid.uuid4().hex[:12]
-    schema = Schema(f"evaluation-{generation}", EVALUATION_SCHEMA.version, MATCH_FIELDS)
+    schema = match_schema(f"evaluation-{generation}", EVALUATION_SCHEMA.version, encoder)
     sizes = _sizes(judged)
     engine.create(schema, generation)
     try:
         documents = 0
-        for documents in write_batches(engine, schema, generation, _batches(judged.folder, sizes)):
+        for documents in write_batches(engine, schema, generation, _batches(judged.folder, sizes, encoder)):
             progress(_("建立索引"), documents, sizes.documents)
         engine.promote(schema, generation)
-        return _measure(engine, schema, judged, profile, sizes, documents, progress)
+        return _measure(engine, schema, judged, profile, sizes, documents, encoder, progress)
     finally:
         engine.drop(schema.name, generation)
 
 
-def _batches(folder: Path, sizes: TermStatistics) -> Iterator[list[Put]]:
+def _batches(folder: Path, sizes: TermStatistics, encoder: Encoder | None) -> Iterator[list[Put]]:
     entries = _records(folder / "docs.jsonl")
-    while batch := [Put(entry["id"], 1, _document(entry, sizes)) for entry in islice(entries, BATCH)]:
-        yield batch
+    while part := list(islice(entries, BATCH)):
+        documents = [_document(entry, sizes) for entry in part]
+        if encoder is not None:
+            vectors = encoder.encode([_text(entry).whole for entry in part])
+            documents = [own | vector_fields(vector) for own, vector in zip(documents, vectors, strict=True)]
+        yield [Put(entry["id"], 1, document) for entry, document in zip(part, documents, strict=True)]
 
 
 def _sizes(judged: Judged) -> TermStatistics:
@@ -165,6 +177,7 @@ def _measure(
     profile: Profile,
     sizes: TermStatistics,
     documents: int,
+    encoder: Encoder | None,
     progress: Callable[[str, int, int], None],
 ) -> Report:
     measured: dict[str, list[float]] = {name: [] for name in MEASURES}
@@ -179,7 +192,8 @@ def _measure(
             filters = (Filter("id", values=tuple(sorted(pool))),)
             proposals = max(profile.candidates, min(len(pool), DEEPEST))
         started = time.perf_counter()
-        found = match(engine, schema, subject, profile, sizes, filters=filters, proposals=proposals).ranking.ranked
+        outcome = match(engine, schema, subject, profile, sizes, filters=filters, proposals=proposals, encoder=encoder)
+        found = outcome.ranking.ranked
         times.append((time.perf_counter() - started) * 1000)
         # A document that is the query itself (same id, same text) is no answer to it, unless judged as one.
         itself = query_id if query_id not in grades and _is_copy(judged, query_id, found) else None
@@ -288,7 +302,7 @@ def _facts(entry: Mapping[str, Any]) -> Facts:
     )
 
 
-def _document(entry: Mapping[str, Any], sizes: TermStatistics) -> dict[str, str | bytes]:
+def _document(entry: Mapping[str, Any], sizes: TermStatistics) -> dict[str, Any]:
     facts = _facts(entry).to_dict()
     document = _text(entry).document(sizes)
     return document | {"facts": json.dumps(facts, ensure_ascii=False)} if facts else document

@@ -3,15 +3,17 @@
 The page of a demand, the vendor's desk, `match`, `evaluate_matching` and the benchmark all come through `match`.
 """
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import orjson
 
 from matching.scoring import Candidate, Facts, Profile, Ranking, Statistics, Subject, Weighed, weigh, weighted_terms
 from search.analysis import unpack_text
 from search.contract import Clause, Engine, Filter, Hit, Query, Results, Schema
+from search.encoders import Encoder, EncoderUnavailable, similarity, unpack_vector
 from search.statistics import TermStatistics
 
 #: Below this number of candidates left by hard conditions, the next page of proposals is fetched.
@@ -19,6 +21,8 @@ ENOUGH = 20
 PAGES = 3
 #: Subjects asked for together when many are matched.
 TOGETHER = 10
+#: Nearest documents proposed beside those of the same words.
+NEAREST = 100
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,21 @@ def match(
     filters: Sequence[Filter] = (),
     proposals: int | None = None,
     explained: int = 30,
+    encoder: Encoder | None = None,
 ) -> Outcome:
-    """Rank the index for one subject. `sizes` gives the collection's mean lengths; `filters` narrow it selectively."""
+    """Rank the index for one subject. `sizes` gives the collection's mean lengths; `filters` narrow it selectively.
+
+    With the encoder the index was made with, the nearest documents are proposed beside those of the same words, and
+    nearness takes its share of the text's weight; while the encoder is away, everything is as without one.
+    """
     started = time.perf_counter()
     statistics = collection_statistics(engine, schema, subject, sizes)
     page = proposals or profile.candidates
     results = engine.search(schema, proposal_query(schema, subject, statistics, profile, filters, page))
-    proposed = _Proposed(subject, statistics, results, time.perf_counter() - started)
+    vector = _vector_of(subject, encoder)
+    if vector and engine.finds_by_vector:
+        results = _joined(results, engine.search(schema, _nearest_query(schema, vector, filters)))
+    proposed = _Proposed(subject, statistics, results, time.perf_counter() - started, vector)
     return _rank(engine, schema, proposed, profile, filters, page, explained)
 
 
@@ -62,6 +74,7 @@ def match_many(
     *,
     filters: Sequence[Filter] = (),
     explained: int = 30,
+    encoder: Encoder | None = None,
 ) -> Iterator[Outcome]:
     """The same as `match` for each subject, in order, for a list: the engine is asked for `TOGETHER` subjects at a time
     and works on the next ones while these are weighed."""
@@ -75,8 +88,15 @@ def match_many(
         pairs = list(zip(part, statistics, strict=True))
         queries = [proposal_query(schema, subject, known, profile, filters, page) for subject, known in pairs]
         results = engine.search_many(schema, queries)
+        vectors = [_vector_of(subject, encoder) for subject in part]
+        if engine.finds_by_vector and all(vectors):
+            nearest = engine.search_many(schema, [_nearest_query(schema, vector, filters) for vector in vectors])
+            results = [_joined(*both) for both in zip(results, nearest, strict=True)]
         seconds = (time.perf_counter() - started) / len(part)
-        return [_Proposed(*pair, answer, seconds) for pair, answer in zip(pairs, results, strict=True)]
+        return [
+            _Proposed(*pair, answer, seconds, vector)
+            for pair, answer, vector in zip(pairs, results, vectors, strict=True)
+        ]
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="match-proposer") as pool:
         coming: Future[list[_Proposed]] | None = None
@@ -95,6 +115,27 @@ class _Proposed:
     statistics: Statistics
     results: Results
     seconds: float
+    vector: tuple[float, ...] = ()
+
+
+def _vector_of(subject: Subject, encoder: Encoder | None) -> tuple[float, ...]:
+    """The subject's vector; empty without an encoder, and while it is away."""
+    if encoder is None:
+        return ()
+    try:
+        return tuple(encoder.encode([subject.text.whole], asking=True)[0])
+    except EncoderUnavailable:
+        return ()
+
+
+def _nearest_query(schema: Schema, vector: tuple[float, ...], filters: Sequence[Filter]) -> Query:
+    return Query(schema.name, filters=tuple(filters), limit=NEAREST, count_total=False, vector=vector)
+
+
+def _joined(results: Results, nearest: Results) -> Results:
+    """The proposals, and after them the nearest ones that are not among them."""
+    known = {hit.id for hit in results.hits}
+    return replace(results, hits=(*results.hits, *(hit for hit in nearest.hits if hit.id not in known)))
 
 
 def _rank(
@@ -113,7 +154,8 @@ def _rank(
     ranking = Ranking((), (), 0.0)
     for number in range(1, PAGES + 1):
         started = time.perf_counter()
-        candidates += [candidate_from(hit) for hit in results.hits]
+        known = {candidate.identity for candidate in candidates}
+        candidates += [candidate_from(hit, proposed.vector) for hit in results.hits if hit.id not in known]
         ranking = weigh(subject, candidates, statistics, profile, explained=explained)
         weighing_seconds += time.perf_counter() - started
         if len(ranking.ranked) >= ENOUGH or len(results.hits) < page or number == PAGES:
@@ -188,6 +230,9 @@ def proposal_query(
     )
 
 
-def candidate_from(hit: Hit) -> Candidate:
-    facts: Mapping[str, object] = json.loads(hit.stored["facts"]) if hit.stored.get("facts") else {}
-    return Candidate(hit.id, unpack_text(hit.stored["packed"]), Facts.from_dict(facts))
+def candidate_from(hit: Hit, vector: Sequence[float] = ()) -> Candidate:
+    """`vector` is the subject's: a candidate that has one, too, gets the cosine of the two."""
+    facts: Mapping[str, object] = orjson.loads(hit.stored["facts"]) if hit.stored.get("facts") else {}
+    own = hit.stored.get("packed_vector") if vector else None
+    near = similarity(vector, unpack_vector(own)) if own else None
+    return Candidate(hit.id, unpack_text(hit.stored["packed"]), Facts.from_dict(facts), near)

@@ -330,6 +330,8 @@ class _TextEvidence:
         self.bm25 = dict.fromkeys(self.known, 0.0) | bm25
         self.whole = dict.fromkeys(self.known, 0.0) | whole
         self.title = self.whole if title is whole else dict.fromkeys(self.known, 0.0) | title
+        #: What each candidate shares with the query, by field, from `of` to `phrases`: the intersections cost most.
+        self._shared: dict[int, tuple[PackedText, dict[bool, tuple[frozenset[int], frozenset[int]]]]] = {}
 
     def _vector(self, counts: Mapping[str, int], profile: Profile) -> dict[int, float]:
         """Term number to (query weight × idf): the dot product still multiplies by the document's own tf weight."""
@@ -347,31 +349,56 @@ class _TextEvidence:
         """(BM25 of title and text, mean cosine of title and full text)."""
         profile, statistics = self.profile, self.statistics
         bm25, whole, _title = self._sums(
-            packed.text_once, packed.text_more, packed.text_length, statistics.mean_text_length, in_title=False
+            self._in(packed, in_title=False),
+            packed.text_more,
+            packed.text_length,
+            statistics.mean_text_length,
+            in_title=False,
         )
         cosine = whole / packed.text_norm
         if not packed.title_length:
             # Without a title the text stands for it: a title counts about as much as the body does.
             return bm25 * 2, min(cosine, 1.0)
         title_bm25, whole, title = self._sums(
-            packed.title_once, packed.title_more, packed.title_length, statistics.mean_title_length, in_title=True
+            self._in(packed, in_title=True),
+            packed.title_more,
+            packed.title_length,
+            statistics.mean_title_length,
+            in_title=True,
         )
         # The other title against ours and against our whole text, half and half.
         cosine = (cosine + (whole + title) / 2 / packed.title_norm) / 2
         return bm25 + profile.title_weight * title_bm25, min(cosine, 1.0)
 
+    def _in(self, packed: PackedText, *, in_title: bool) -> tuple[frozenset[int], frozenset[int]]:
+        """The query's terms that a field holds: those it holds once, and the others."""
+        # Kept with its text, so that no other one can get its identity.
+        _text, fields = self._shared.setdefault(id(packed), (packed, {}))
+        found = fields.get(in_title)
+        if found is None:
+            known = self.known.intersection
+            once, more = (packed.title_once, packed.title_more) if in_title else (packed.text_once, packed.text_more)
+            found = fields[in_title] = known(once), known(more)
+        return found
+
     def _sums(
-        self, once: Sequence[int], more: Mapping[int, int], length: int, mean_length: float, *, in_title: bool
+        self,
+        shared: tuple[frozenset[int], frozenset[int]],
+        more: Mapping[int, int],
+        length: int,
+        mean_length: float,
+        *,
+        in_title: bool,
     ) -> tuple[float, float, float]:
         """BM25 and the two dot products of one field; the title's own only where it is asked for."""
         bm25, whole, title = self.bm25, self.whole, self.title
         k1 = self.profile.k1
         saturation = k1 * (1 - self.profile.b + self.profile.b * length / mean_length)
-        hits = self.known.intersection(once)
+        hits, repeated = shared
         bm25_sum = sum(map(bm25.__getitem__, hits)) * (k1 + 1) / (1 + saturation)
         whole_sum = sum(map(whole.__getitem__, hits))
         title_sum = sum(map(title.__getitem__, hits)) if in_title else 0.0
-        for term in self.known.intersection(more):
+        for term in repeated:
             count = more[term]
             tf = _SUBLINEAR[count]
             bm25_sum += bm25[term] * count * (k1 + 1) / (count + saturation)
@@ -386,7 +413,8 @@ class _TextEvidence:
         Each with the field it is in; the weightiest first.
         """
         positions, runs = self._positions, self._runs
-        shared = self.known.intersection(packed.text_once).union(self.known.intersection(packed.text_more))
+        once, more = self._in(packed, in_title=False)
+        shared = once | more
         places = sorted([place for number in shared if number in positions for place in positions[number]])
         found: set[str] = set()
         at = 0
@@ -399,7 +427,8 @@ class _TextEvidence:
             found.add(runs[run][start : stop + 1].strip(_PARTICLES) if run in self._han_runs else runs[run])
         weights = {phrase: self._weight(phrase) for phrase in found}
         best = sorted(weights.items(), key=lambda entry: (-entry[1], entry[0]))[:limit]
-        title = self.known.intersection(packed.title_once).union(self.known.intersection(packed.title_more))
+        once, more = self._in(packed, in_title=True)
+        title = once | more
         return [
             {"term": phrase, "field": "title" if title.issuperset(self._parts(phrase)) else "text"}
             for phrase, weight in best
@@ -668,8 +697,9 @@ def _comparable_cases(subject: Subject, supply: Facts, texts: _TextEvidence, lim
     if not subject.is_demand or not supply.cases:
         return []
     rated = []
+    weight_of = texts.bm25.get
     for title in supply.cases:
-        weight = sum(texts.bm25.get(term_id(term), 0.0) for term in set(tokens(title)))
+        weight = sum([weight_of(number, 0.0) for number in map(term_id, set(tokens(title)))])
         if weight > 0:
             rated.append((-weight, title))
     return [title for _weight, title in sorted(rated)[:limit]]

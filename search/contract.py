@@ -42,7 +42,8 @@ class Kind(Enum):
 
     TOKENS is text already cut into tokens and joined by spaces, ranked by term frequency. KEYWORD is one or more exact
     values: filters, facets, prefix suggestions. INTEGER can be filtered by range and sorted by. STORED comes back
-    with a hit and is not searched: text or bytes.
+    with a hit and is not searched: text or bytes. VECTOR is a list of numbers of length 1, looked for by nearness where
+    an engine can (`Engine.finds_by_vector`); it does not come back.
     """
 
     TOKENS = "tokens"
@@ -50,29 +51,35 @@ class Kind(Enum):
     INTEGER = "integer"
     STORED_TEXT = "stored_text"
     STORED_BYTES = "stored_bytes"
+    VECTOR = "vector"
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     name: str
     kind: Kind
+    dimensions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
     """An index's name, its version (raised when `prepare()` changes meaning) and its fields.
 
-    `id` and `document_version` exist in every index and are not listed.
+    `encoder` is what made the vectors: those of two encoders cannot be compared. `id` and `document_version` exist in
+    every index and are not listed.
     """
 
     name: str
     version: int
     fields: tuple[Field, ...]
+    encoder: str = ""
 
     @property
     def fingerprint(self) -> str:
         """Changes whenever an index built before can no longer be used."""
         text = repr((self.name, self.version, [(entry.name, entry.kind.value) for entry in self.fields]))
+        if self.encoder:
+            text += repr((self.encoder, [entry.dimensions for entry in self.fields]))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def names(self, kind: Kind) -> tuple[str, ...]:
@@ -132,7 +139,8 @@ class Query:
     """One request. Without clauses every document that passes the filters is found.
 
     At least one clause must match when none is required.
-    `count_total=False` is the cheap form for proposing candidates.
+    `count_total=False` is the cheap form for proposing candidates. With a `vector` the nearest documents that pass the
+    filters are found instead, and nothing is counted: no clauses, facets or sort then.
     """
 
     index: str
@@ -143,6 +151,7 @@ class Query:
     limit: int = 20
     offset: int = 0
     count_total: bool = True
+    vector: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +206,8 @@ class Engine(Protocol):
     """What every engine promises; the conformance suite in tests/search runs against each."""
 
     name: str
+    #: Whether a query may carry a vector.
+    finds_by_vector: bool
 
     def create(self, schema: Schema, generation: str) -> None:
         """Make an empty generation beside the others."""

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -32,9 +33,11 @@ from search.analysis import count_ids
 from search.contract import Delete, Engine, EngineUnavailable, Filter, IndexDamaged, IndexMissing, Operation, Put, Query
 from search.documents import INDEXES
 from search.documents.base import Index
+from search.encoders import get_encoder
 from search.engines import get_engine
 from search.engines.bulk import write_batches
 from search.enums import BuildState
+from search.match_text import vector_fields
 from search.models import CollectionStatistics, IndexBuild
 from search.statistics import SAMPLE_SIZE, StatisticsBuilder, TermStatistics
 
@@ -162,17 +165,22 @@ def _operations(index: Index, keys: Sequence[int], statistics: TermStatistics) -
     for start in range(0, len(keys), BATCH):
         part = keys[start : start + BATCH]
         rows = {row.pk: row for row in index.all_rows().filter(pk__in=part)}
-        for key in part:
-            row = rows.get(key)
-            if row is None:
-                yield Delete(str(key), GONE)
-                continue
-            document = index.prepare(row, statistics)
-            yield (
-                Delete(str(key), row.document_version)
-                if document is None
-                else Put(str(key), row.document_version, document)
-            )
+        yield from (Delete(str(key), GONE) for key in part if key not in rows)
+        yield from _prepared(index, [rows[key] for key in part if key in rows], statistics)
+
+
+def _prepared(index: Index, rows: Sequence[Any], statistics: TermStatistics) -> Iterator[Operation]:
+    """Puts and deletions of these rows; vectors, where an encoder is configured, are made for all of them together."""
+    documents = [index.prepare(row, statistics) for row in rows]
+    encoder = get_encoder() if index.schema.encoder else None
+    if encoder is not None and index.text_of is not None:
+        there = [number for number, document in enumerate(documents) if document is not None]
+        vectors = encoder.encode([index.text_of(rows[number]).whole for number in there])
+        for number, vector in zip(there, vectors, strict=True):
+            documents[number] = {**(documents[number] or {}), **vector_fields(vector)}
+    for row, document in zip(rows, documents, strict=True):
+        key, version = str(row.pk), row.document_version
+        yield Delete(key, version) if document is None else Put(key, version, document)
 
 
 def _statistics_of(generation: str, index: Index) -> TermStatistics | None:
@@ -371,19 +379,10 @@ def _load(index: Index, engine: Engine, build: IndexBuild, statistics: TermStati
     ends: deque[int] = deque()
 
     def batches() -> Iterator[list[Operation]]:
-        batch: list[Operation] = []
-        last = build.loaded_to
-        for row in queryset.filter(pk__gt=build.loaded_to).iterator(chunk_size=BATCH):
-            document = index.prepare(row, statistics)
-            last = row.pk
-            if document is not None:
-                batch.append(Put(str(row.pk), row.document_version, document))
-            if len(batch) == COMMITTED:
-                ends.append(last)
-                yield batch
-                batch = []
-        ends.append(last)
-        yield batch
+        rows = queryset.filter(pk__gt=build.loaded_to).iterator(chunk_size=BATCH)
+        while batch := list(islice(rows, COMMITTED)):
+            ends.append(batch[-1].pk)
+            yield [entry for entry in _prepared(index, batch, statistics) if isinstance(entry, Put)]
 
     before = loaded = build.documents
     for written in write_batches(engine, index.schema, build.generation, batches()):

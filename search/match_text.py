@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from search.analysis import count_ids, pack_text, tokens
-from search.contract import Field, Kind
+from search.contract import Field, Kind, Schema
+from search.encoders import Encoder, Vector, pack_vector
 from search.statistics import TermStatistics
 
 #: Longer texts are cut for matching: the rest adds time and no order.
@@ -22,6 +24,22 @@ MATCH_FIELDS = (
     Field("packed", Kind.STORED_BYTES),
     Field("facts", Kind.STORED_TEXT),
 )
+
+
+def match_schema(name: str, version: int, encoder: Encoder | None = None) -> Schema:
+    """The schema of a matching index; with an encoder, a vector to be found by and the same one to be weighed by."""
+    if encoder is None:
+        return Schema(name, version, MATCH_FIELDS)
+    vectors = (
+        Field("vector", Kind.VECTOR, dimensions=encoder.dimensions),
+        Field("packed_vector", Kind.STORED_BYTES),
+    )
+    return Schema(name, version, (*MATCH_FIELDS, *vectors), encoder=encoder.identity)
+
+
+def vector_fields(vector: Vector) -> dict[str, Any]:
+    """The vector's part of a document of a matching index."""
+    return {"vector": vector.tolist(), "packed_vector": pack_vector(vector)}
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,11 @@ class MatchText:
     @cached_property
     def text_counts(self) -> Counter[str]:
         return Counter(self.text_tokens)
+
+    @property
+    def whole(self) -> str:
+        """What an encoder reads."""
+        return f"{self.title}\n{self.body}".strip()
 
     @property
     def length(self) -> int:

@@ -25,6 +25,7 @@ from matching.scoring import Evidence, Excluded, Facts, Profile, Subject, Weighe
 from scenarios.models import QuarterlyList, Scenario
 from search.contract import Schema
 from search.documents import INDEXES, capability_match, scenario_match
+from search.encoders import Encoder, get_encoder
 from search.engines import get_engine
 from search.indexing import live_statistics
 from search.match_text import MatchText
@@ -198,7 +199,13 @@ def runs_for_many(
     subjects = [_subject_of(row) for row in rows]
     sizes = method.statistics.snapshot(with_frequencies=False)
     outcomes = match_many(
-        get_engine(), method.schema, subjects, profile_of(method.profile), sizes, explained=method.kept
+        get_engine(),
+        method.schema,
+        subjects,
+        profile_of(method.profile),
+        sizes,
+        explained=method.kept,
+        encoder=_encoder_of(method.schema),
     )
     for run, subject, outcome in zip(runs, subjects, outcomes, strict=True):
         run.milliseconds = round(outcome.engine_milliseconds + outcome.weighing_milliseconds)
@@ -245,7 +252,12 @@ def _capability(key: int) -> Capability | None:
 def _match(schema: Schema, subject: Subject, profile: Profile, explained: int) -> Outcome:
     engine = get_engine()
     sizes = live_statistics(schema.name, engine).snapshot(with_frequencies=False)
-    return match(engine, schema, subject, profile, sizes, explained=explained)
+    return match(engine, schema, subject, profile, sizes, explained=explained, encoder=_encoder_of(schema))
+
+
+def _encoder_of(schema: Schema) -> Encoder | None:
+    """The encoder the index is made with, if it is made with one."""
+    return get_encoder() if schema.encoder else None
 
 
 @dataclass(frozen=True)
@@ -269,7 +281,15 @@ def _run(run: MatchRun, subject: Subject) -> MatchRun:
     method = _method(Direction(run.direction))
     started = time.perf_counter()
     sizes = method.statistics.snapshot(with_frequencies=False)
-    outcome = match(get_engine(), method.schema, subject, profile_of(method.profile), sizes, explained=method.kept)
+    outcome = match(
+        get_engine(),
+        method.schema,
+        subject,
+        profile_of(method.profile),
+        sizes,
+        explained=method.kept,
+        encoder=_encoder_of(method.schema),
+    )
     run.milliseconds = round((time.perf_counter() - started) * 1000)
     return _freeze(run, subject, outcome, method)
 
@@ -295,10 +315,16 @@ def _freeze(run: MatchRun, subject: Subject, outcome: Outcome, method: _Method) 
     run.best_cosine = ranking.best_cosine
     run.nothing_fits = ranking.nothing_fits(profile)
     run.compared = len(ranking.evidence)
-    run.evidence = [[entry.identity, entry.bm25, entry.cosine, dict(entry.factors)] for entry in ranking.evidence]
+    run.evidence = [_frozen(entry) for entry in ranking.evidence]
     run.save()
     _save_candidates(run, kept[: method.kept], others, ranking.excluded[:KEPT_EXCLUDED])
     return run
+
+
+def _frozen(entry: Evidence) -> list[Any]:
+    """What `combine` needs of a candidate; the vector's cosine only where there was one."""
+    values: list[Any] = [entry.identity, entry.bm25, entry.cosine, dict(entry.factors)]
+    return values if entry.vector is None else [*values, entry.vector]
 
 
 def _save_candidates(
@@ -354,7 +380,7 @@ def weighed_to_dict(weighed: Weighed) -> dict[str, Any]:
 def replay(run: MatchRun) -> Replay:
     """Repeat the weighing on the frozen evidence, then match anew and explain every difference (matching.md §4)."""
     profile = profile_of(run.profile)
-    evidence = [Evidence(identity, bm25, cosine, factors) for identity, bm25, cosine, factors in run.evidence]
+    evidence = [Evidence(*entry) for entry in run.evidence]
     stored = {
         _identity(candidate): candidate for candidate in run.candidates.filter(rank__isnull=False).order_by("rank")
     }

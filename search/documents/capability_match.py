@@ -7,15 +7,15 @@ from django.db.models import Q, QuerySet
 
 from accounts.enums import OrganisationState
 from core.clock import today
-from search.contract import Schema
 from search.documents.base import Index, circle_of, day_number
-from search.match_text import MATCH_FIELDS, MatchText, match_text
+from search.encoders import get_encoder
+from search.match_text import MatchText, match_schema, match_text
 from search.statistics import TermStatistics
 from vendors.enums import CapabilityState
 from vendors.models import Capability
 from vendors.selectors import with_relations
 
-SCHEMA = Schema("capability_match", 1, MATCH_FIELDS)
+SCHEMA = match_schema("capability_match", 1, get_encoder())
 
 
 def get_queryset() -> QuerySet[Capability]:

