@@ -6,8 +6,8 @@
 For each size: indexing (documents made in Python, written through the engine), one match with reasons, a list of 300
 demands in batches, a search as the results page asks it (three facets, total counted), disk and memory. Each size is
 measured in a process of its own. Documents are put straight into the index (`benchmarks/collection.py`): no rows, so
-what the database costs is not in here (`benchmarks/index_bench.py` has it). `--keep` keeps the indexes and uses kept
-ones. Exits 1 when a figure of matching.md §6 is missed.
+what the database costs is not in here (`drills/elasticsearch_indexing` has it). `--keep` keeps the indexes and uses
+those kept before. Exits 1 when a figure of matching.md §6 is missed.
 """
 
 import argparse
