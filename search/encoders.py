@@ -207,7 +207,7 @@ def encoder_of(name: str) -> Encoder:
 
 def get_encoder() -> Encoder | None:
     """The installation's encoder, one object per process; None where none is configured, or none is fitted yet."""
-    name = getattr(settings, "SEARCH_ENCODER", "")
+    name = settings.SEARCH_ENCODER
     if not name:
         return None
     if name == "lsa":

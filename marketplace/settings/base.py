@@ -242,6 +242,8 @@ SEARCH_CA_CERTS = env.str("SEARCH_CA_CERTS", default="")
 SEARCH_API_KEY = env.str("SEARCH_API_KEY", default="")
 SEARCH_USERNAME = env.str("SEARCH_USERNAME", default="")
 SEARCH_PASSWORD = env.str("SEARCH_PASSWORD", default="")
+#: What makes vectors for matching (search/encoders.py, docs/matching.md); empty: nothing does.
+SEARCH_ENCODER = env.str("SEARCH_ENCODER", default="")
 
 #: Where people reach the site; links in mails begin with it.
 SITE_ADDRESS = env.str("SITE_ADDRESS", default="http://127.0.0.1:8000")
