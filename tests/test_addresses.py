@@ -29,6 +29,14 @@ PUBLIC = {
     "suggestions",
     "unsubscribe",
     "attachment",
+    # 揭榜挂帅: what is published, and the means to check it (challenges/views).
+    "challenge",
+    "programme",
+    "publicities",
+    "publicity",
+    "record",
+    "call",
+    "verifier",
     "livez",
     "readyz",
     # Closed by their own rule: monitoring networks and the operator.

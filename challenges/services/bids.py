@@ -37,7 +37,7 @@ from challenges.services.movement import locked_challenge, move
 from challenges.services.openers import current_envelope_keys
 from challenges.signing import signer
 from challenges.states import programme_parameters
-from core import outbox
+from core import audit, outbox
 from core.clock import database_now, now
 from core.errors import DomainError, EditConflict, GuardFailed, InvalidInput, NotPermitted, ObjectNotFound, Reason
 
@@ -192,6 +192,15 @@ def draft_save(*, challenge_id: int, acting_user: User, ciphertext: str, expecte
 
 
 def envelope_receive(*, challenge_id: int, acting_user: User, kind: str, chunks: Iterable[bytes]) -> SealedEnvelope:
+    """Receive a ciphertext; one that starts or ends after the deadline is refused and nothing of it is kept."""
+    try:
+        return _receive(challenge_id, acting_user, kind, chunks)
+    except BiddingClosed:
+        _keep_late(challenge_id, "upload")
+        raise
+
+
+def _receive(challenge_id: int, acting_user: User, kind: str, chunks: Iterable[bytes]) -> SealedEnvelope:
     """Write a ciphertext to disk and check that it is a whole envelope of this bid's next version.
 
     Needs no lock: an upload is nothing until `bid_finalise` names it, and only whole ones can be named. An unencrypted
@@ -214,6 +223,9 @@ def envelope_receive(*, challenge_id: int, acting_user: User, kind: str, chunks:
             file.write(chunk)
         file.flush()
         file.seek(0)
+        # The whole envelope has to be here before the deadline, not its first byte (电子招标投标办法 27).
+        ticket.challenge.refresh_from_db()
+        _refuse_unless_open(ticket.challenge)
         try:
             inspect_envelope(file, digests.size, ticket.context(kind), key.fingerprint)
         except SealingError as error:
@@ -252,7 +264,6 @@ def digest_of_trace(text: str) -> str:
     return hmac.new(settings.SECRET_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
-@transaction.atomic
 def bid_finalise(
     *,
     challenge_id: int,
@@ -261,6 +272,29 @@ def bid_finalise(
     idempotency_key: str,
     device: str = "",
     address: str = "",
+) -> BidVersion:
+    """Take a bid, or refuse it as late and keep that it was refused — without saying whose it was."""
+    try:
+        return _finalise(challenge_id, acting_user, envelope_ids, idempotency_key, device, address)
+    except BiddingClosed:
+        _keep_late(challenge_id, "finalise")
+        raise
+
+
+def _keep_late(challenge_id: int, step: str) -> None:
+    """Late attempts are evidence (domain.md §8.3, 1); names and numbers of bidders stay hidden all the same."""
+    challenge = Challenge.objects.filter(pk=challenge_id).first()
+    audit.record_alone(None, "challenges.bid.refused_late", challenge, {"step": step})
+
+
+@transaction.atomic
+def _finalise(
+    challenge_id: int,
+    acting_user: User,
+    envelope_ids: Sequence[UUID],
+    idempotency_key: str,
+    device: str,
+    address: str,
 ) -> BidVersion:
     """Take the bid: a tiny request under the challenge's row lock, strictly before the deadline (database's clock).
 

@@ -23,8 +23,13 @@ def test_pages_open_through_a_whole_life(client, clock):
     stage = make.make_stage()
     programme = make.make_programme(stage)
     need = make.make_need(stage, programme)
-    for name, args in (("board", ()), ("programme", (programme.public_id,)), ("need_create", (programme.public_id,)),
-                       ("need", (need.public_id,)), ("need_check", (need.public_id,))):
+    for name, args in (
+        ("board", ()),
+        ("programme", (programme.public_id,)),
+        ("need_create", (programme.public_id,)),
+        ("need", (need.public_id,)),
+        ("need_check", (need.public_id,)),
+    ):
         opens(client, stage.clerk, name, *args)
     for name in ("catalogue", "lists", "publicities", "results"):
         opens(client, stage.clerk, name)
@@ -81,14 +86,22 @@ def test_pages_open_through_a_whole_life(client, clock):
         opens(client, bidder, "publicity", publicity.public_id)
         opens(client, bidder, "object_to", publicity.public_id)
         filed = decision.objection_file(
-            publicity_public_id=publicity.public_id, acting_user=bidder, filer_name="甲", filer_phone="0531-1",
-            subject="资格", facts="不符合条件。", sworn=True,
+            publicity_public_id=publicity.public_id,
+            acting_user=bidder,
+            filer_name="甲",
+            filer_phone="0531-1",
+            subject="资格",
+            facts="不符合条件。",
+            sworn=True,
         )
         opens(client, bidder, "objection", filed.public_id)
         opens(client, stage.supervisor, "objection", filed.public_id)
         decision.objection_conclude(
-            objection_public_id=filed.public_id, acting_user=stage.supervisor, conclusion="inadmissible",
-            findings="无事实。", reply="不予受理。",
+            objection_public_id=filed.public_id,
+            acting_user=stage.supervisor,
+            conclusion="inadmissible",
+            findings="无事实。",
+            reply="不予受理。",
         )
     with frozen(make.after_deadline(challenge) + make.timedelta(days=8)):
         decision.challenge_award(challenge_id=challenge.pk, acting_user=stage.approver)

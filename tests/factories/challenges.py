@@ -226,11 +226,23 @@ def give_key(stage: Stage, user: User) -> None:
     stage.private_keys[str(proof.key.public_id)] = pair.private_key
 
 
+def renew_proof(stage: Stage, user: User) -> None:
+    """Answer a new question with the key the officer has."""
+    key = user.officer_keys.get()
+    proof = openers.officer_key_question(key_public_id=key.public_id, acting_user=user)
+    answer = keys.answer_possession(
+        key.suite, str(key.public_id), decode_bytes(proof.sealed), stage.private_keys[str(key.public_id)]
+    )
+    openers.officer_key_prove(proof_public_id=proof.public_id, acting_user=user, answer=encode_bytes(answer))
+
+
 def appoint_openers(stage: Stage, annual_list: AnnualList) -> list[Opener]:
     appointed = []
     for user, capacity in zip(stage.opener_users, OpenerCapacity.values, strict=True):
         if not user.officer_keys.exists():
             give_key(stage, user)
+        else:
+            renew_proof(stage, user)
         appointed.append(
             openers.opener_appoint(
                 list_id=annual_list.pk,
@@ -332,9 +344,7 @@ def price_of(total_fen: int = 250_000_000) -> dict[str, Any]:
     return {"total_fen": total_fen, "grant_fen": total_fen, "own_fen": 0}
 
 
-def seal(
-    context: EnvelopeContext, public_key: str, manifest: Any, files: Sequence[tuple[str, bytes]] = ()
-) -> bytes:
+def seal(context: EnvelopeContext, public_key: str, manifest: Any, files: Sequence[tuple[str, bytes]] = ()) -> bytes:
     """The envelope a bidder's own software would make."""
     sink = io.BytesIO()
     seal_envelope(
@@ -365,9 +375,7 @@ def upload_bid(
     ):
         data = seal(ticket.context(kind), current[kind].public_key, content, attached)
         uploaded.append(
-            bids.envelope_receive(
-                challenge_id=challenge.pk, acting_user=user, kind=kind, chunks=[data]
-            ).public_id
+            bids.envelope_receive(challenge_id=challenge.pk, acting_user=user, kind=kind, chunks=[data]).public_id
         )
     return uploaded
 
@@ -395,9 +403,7 @@ def open_envelopes(stage: Stage, challenge: Challenge, kind: str, users: Sequenc
     key = openings.key_for_opening(challenge, kind)
     owners = {str(user.officer_keys.get().public_id): user for user in users}
     officers = next(one["officers"] for one in key.wrapped if set(one["officers"]) == set(owners))
-    opening = openings.opening_start(
-        challenge_id=challenge.pk, acting_user=users[0], kind=kind, officers=officers
-    )
+    opening = openings.opening_start(challenge_id=challenge.pk, acting_user=users[0], kind=kind, officers=officers)
     for position, officer in enumerate(officers):
         opening = openings.opening_peel(
             opening_public_id=opening.public_id,
@@ -499,3 +505,37 @@ def contract(stage: Stage, award: Any, bidder: User, *, starts_on: date, **value
         )
     project.refresh_from_db()
     return project
+
+
+def make_open_challenge(stage: Stage, *, days_open: int = 30, model: str = "M1", **values: Any) -> Challenge:
+    """On a published list, taking bids; its need was written and selected directly, the rest by the services.
+
+    For tests about bids and openings, which do not need the argumentation's twelve experts.
+    """
+    parameters = values.pop("parameters", None)
+    programme = values.pop("programme", None) or make_programme(stage, model, parameters=parameters)
+    sheet = parameters_from(programme.parameters)
+    criteria = [dict(row) for row in CRITERIA]
+    criteria[0]["weight"] -= sheet.price_weight_percent
+    deadline = clock.now() + timedelta(days=days_open)
+    challenge = Challenge.objects.create(
+        programme=programme,
+        demander=stage.demander,
+        created_by=stage.clerk,
+        submitted_by=stage.clerk,
+        state="selected",
+        category=category(),
+        region=stage.demander.region,
+        grant_cap_fen=300_000_000,
+        budget_source="省级科技创新专项资金",
+        criteria=criteria,
+        deadline_at=deadline,
+        question_deadline_at=deadline - timedelta(hours=1),
+        secrecy_reviewer_name="李保密",
+        demander_agreed_at=clock.now(),
+        **{**NEED, **values},
+    )
+    needs.put_indicators(challenge, INDICATORS)
+    publish_list(stage, make_annual_list(stage, [challenge]))
+    challenge.refresh_from_db()
+    return challenge
