@@ -272,6 +272,9 @@ def rollback(index_name: str, *, engine: Engine | None = None) -> IndexBuild | N
     """
     engine = engine or get_engine()
     index = INDEXES[index_name]
+    abandoned = _abandoned(index)
+    if abandoned is not None:
+        _release(abandoned, engine.current(index.schema))
     kept = _kept_for_rollback(index, engine)
     if kept is None:
         raise GenerationGone(index_name)
@@ -305,10 +308,12 @@ def _kept_for_rollback(index: Index, engine: Engine) -> IndexBuild | None:
 
 def _take_over(index: Index, engine: Engine) -> IndexBuild | None:
     """The build of a killed process, if what it made is there and fits; one that cannot be carried on is given up."""
-    abandoned = IndexBuild.objects.filter(
-        index=index.name, state=BuildState.BUILDING, heartbeat_at__lt=now() - ABANDONED_AFTER
-    ).first()
+    abandoned = _abandoned(index)
     if abandoned is None:
+        return None
+    live = engine.current(index.schema)
+    if abandoned.loaded_to == LOADED and abandoned.generation != live:
+        _release(abandoned, live)  # a rollback that was killed: whoever rebuilds now wants something else
         return None
     mine = IndexBuild.objects.filter(pk=abandoned.pk, heartbeat_at=abandoned.heartbeat_at)
     fits = (
@@ -325,6 +330,23 @@ def _take_over(index: Index, engine: Engine) -> IndexBuild | None:
     abandoned.refresh_from_db()
     logger.warning("rebuild of %s is carried on from row %s", index.name, abandoned.loaded_to)
     return abandoned
+
+
+def _abandoned(index: Index) -> IndexBuild | None:
+    return IndexBuild.objects.filter(
+        index=index.name, state=BuildState.BUILDING, heartbeat_at__lt=now() - ABANDONED_AFTER
+    ).first()
+
+
+def _release(abandoned: IndexBuild, live: str | None) -> None:
+    """Give a killed build up: a rollback's generation is the former one again, a rebuild's is nothing."""
+    if abandoned.generation == live:
+        state = BuildState.LIVE
+    else:
+        state = BuildState.RETIRED if abandoned.loaded_to == LOADED else BuildState.FAILED
+    IndexBuild.objects.filter(pk=abandoned.pk, heartbeat_at=abandoned.heartbeat_at).update(
+        state=state, finished_at=now(), error=_("建立过程中断")
+    )
 
 
 def _register(index: Index, engine: Engine, reason: str) -> IndexBuild | None:

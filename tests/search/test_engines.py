@@ -184,6 +184,31 @@ def test_frequencies_know_every_term_asked_for(filled: Engine):
     assert (found.documents, found.by_term) == (4, {"水": 2, "利": 1, "没有": 0})
 
 
+def test_many_queries_are_answered_as_each_alone(filled: Engine):
+    queries = [
+        Query("book", clauses=(words("水"),)),
+        Query("book", filters=(Filter("city", ("370200",)),), facets=(Facet("city", "city"),), sort=Sort("day")),
+        Query("book", clauses=(words("没有"),), count_total=False),
+    ]
+    assert filled.search_many(SCHEMA, queries) == [filled.search(SCHEMA, query) for query in queries]
+    assert filled.search_many(SCHEMA, []) == []
+
+
+def test_frequencies_of_several_sets_are_those_of_each(filled: Engine):
+    asked = [["水", "利"], ["没有"], []]
+    together = filled.document_frequencies_many(SCHEMA, "text", asked)
+    assert together == [filled.document_frequencies(SCHEMA, "text", terms) for terms in asked]
+    assert [found.by_term for found in together] == [{"水": 2, "利": 1}, {"没有": 0}, {}]
+    assert filled.document_frequencies_many(SCHEMA, "text", []) == []
+
+
+def test_many_at_once_need_an_index_too(engine: Engine):
+    with pytest.raises(IndexMissing):
+        engine.search_many(SCHEMA, [Query("book")])
+    with pytest.raises(IndexMissing):
+        engine.document_frequencies_many(SCHEMA, "text", [["水"]])
+
+
 def test_suggestions_come_from_documents_that_pass_the_filters(filled: Engine):
     assert filled.suggest(SCHEMA, "city", "37", [], 5) == ["370100", "370200"]
     assert filled.suggest(SCHEMA, "city", "37", [Filter("state", ("closed",))], 5) == ["370200"]

@@ -118,6 +118,45 @@ def test_rollback_brings_the_former_generation_back_with_everything_that_changed
     assert versions() == expected(kept, changed, added)
 
 
+def killed_rollback(clock) -> tuple[str, str]:
+    """(former, present) generation after a rollback whose process died before it had promoted anything."""
+    former = indexing.rebuild("capability").generation
+    present = indexing.rebuild("capability").generation
+    IndexBuild.objects.filter(generation=former).update(
+        state=BuildState.BUILDING, loaded_to=indexing.LOADED, heartbeat_at=clock - 2 * indexing.ABANDONED_AFTER
+    )
+    return former, present
+
+
+def test_a_killed_rollback_can_be_run_again(clock):
+    row = make_listed_capability()
+    former, present = killed_rollback(clock)
+    assert get_engine().current(INDEX.schema) == present
+    assert indexing.rollback("capability").generation == former
+    assert get_engine().current(INDEX.schema) == former
+    assert versions() == expected(row)
+
+
+def test_a_rebuild_after_a_killed_rollback_is_a_new_one(clock):
+    make_listed_capability()
+    former, present = killed_rollback(clock)
+    build = indexing.rebuild("capability")
+    assert build.generation not in (former, present)
+    assert IndexBuild.objects.get(generation=former).state == BuildState.RETIRED
+
+
+def test_a_killed_rebuild_does_not_stand_in_the_way_of_a_rollback(clock):
+    make_listed_capability()
+    former = indexing.rebuild("capability").generation
+    indexing.rebuild("capability")
+    left = indexing._register(INDEX, get_engine(), "中断")
+    assert indexing.rollback("capability") is None
+    IndexBuild.objects.filter(pk=left.pk).update(heartbeat_at=clock - 2 * indexing.ABANDONED_AFTER)
+    assert indexing.rollback("capability").generation == former
+    left.refresh_from_db()
+    assert left.state == BuildState.FAILED
+
+
 def test_rollback_keeps_the_statistics_of_the_generation(clock):
     make_listed_capability()
     indexing.rebuild("capability_match")
