@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -63,8 +64,19 @@ def _database() -> Iterator[dict[str, str]]:
     try:
         yield {"TEST_DATABASE_URL": urlsplit(given)._replace(path=f"/{name}").geturl()}
     finally:
-        with psycopg.connect(given, autocommit=True) as server:
-            server.execute(f'drop database "{name}" with (force)')
+        _drop(given, name)
+
+
+def _drop(server_url: str, name: str) -> None:
+    """The server's own cleaner may be at work in it, and only a superuser may send that away: wait for it."""
+    for _ in range(20):
+        try:
+            with psycopg.connect(server_url, autocommit=True) as server:
+                server.execute(f'drop database "{name}" with (force)')
+            return
+        except psycopg.errors.InsufficientPrivilege:
+            time.sleep(1)
+    sys.stderr.write(f"数据库 {name} 未能删除，请手工删除。\n")
 
 
 def _ask(address: str, method: str, path: str) -> object:

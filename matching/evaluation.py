@@ -23,11 +23,11 @@ from matching.matcher import match
 from matching.scoring import Facts, Profile, Subject
 from search.analysis import count_ids
 from search.contract import Engine, Filter, Put, Schema
-from search.encoders import Encoder
 from search.engines.bulk import write_batches
 from search.engines.embedded import EmbeddedEngine
 from search.match_text import LONGEST_TEXT, MATCH_FIELDS, MatchText, match_schema, vector_fields
 from search.statistics import SAMPLE_SIZE, StatisticsBuilder, TermStatistics
+from search.vectors import Encoder
 
 EVALUATION_SCHEMA = Schema("evaluation", 1, MATCH_FIELDS)
 BATCH = 2000

@@ -13,8 +13,8 @@ import orjson
 from matching.scoring import Candidate, Facts, Profile, Ranking, Statistics, Subject, Weighed, weigh, weighted_terms
 from search.analysis import unpack_text
 from search.contract import Clause, Engine, Filter, Hit, Query, Results, Schema
-from search.encoders import Encoder, EncoderUnavailable, similarity, unpack_vector
 from search.statistics import TermStatistics
+from search.vectors import Encoder, EncoderUnavailable, similarity, unpack_vector
 
 #: Below this number of candidates left by hard conditions, the next page of proposals is fetched.
 ENOUGH = 20

@@ -11,16 +11,13 @@ import hashlib
 import json
 import logging
 import math
-import struct
 import urllib.error
 import urllib.request
-from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import import_module
-from operator import mul
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
@@ -30,6 +27,7 @@ from django.utils.translation import gettext as _
 from search.analysis import term_id, tokens
 from search.contract import EngineUnavailable
 from search.engines.breaker import TOLERATED, Breaker
+from search.vectors import Encoder, EncoderUnavailable, Vector, unit
 
 logger = logging.getLogger(__name__)
 
@@ -39,47 +37,6 @@ ENDPOINT_BATCH = 32
 LONGEST_ENCODED = 4_000
 LSA_TERMS = 50_000
 LSA_DIMENSIONS = 256
-
-Vector = array  # of floats of length 1
-
-
-class EncoderUnavailable(EngineUnavailable):
-    """The encoder gives no vectors now. Matching goes on without; indexing waits like in any outage."""
-
-
-class Encoder(Protocol):
-    """Texts to vectors of length 1. `identity` changes whenever the same text would get another vector."""
-
-    identity: str
-    dimensions: int
-
-    def encode(self, texts: Sequence[str], *, asking: bool = False) -> list[Vector]:
-        """`asking`: the texts are the side that looks for something. Raises EncoderUnavailable."""
-
-
-def unit(values: Sequence[float]) -> Vector:
-    """The vector of length 1 in the same direction; one without direction becomes the first axis."""
-    length = math.sqrt(sum(map(mul, values, values)))
-    if not math.isfinite(length):
-        raise EncoderUnavailable
-    if length == 0.0:
-        return array("f", [1.0, *[0.0] * (len(values) - 1)])
-    return array("f", [value / length for value in values])
-
-
-def similarity(first: Sequence[float], second: Sequence[float]) -> float:
-    """Cosine of two vectors of length 1."""
-    return sum(map(mul, first, second))
-
-
-def pack_vector(vector: Sequence[float]) -> bytes:
-    """Half precision: a cosine changes by less than a thousandth."""
-    return struct.pack(f"<{len(vector)}e", *vector)
-
-
-def unpack_vector(packed: bytes) -> tuple[float, ...]:
-    return struct.unpack(f"<{len(packed) // 2}e", packed)
-
 
 # --- encoders ----------------------------------------------------------------------------------------------------
 

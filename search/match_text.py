@@ -11,8 +11,8 @@ from typing import Any
 
 from search.analysis import count_ids, pack_text, tokens
 from search.contract import Field, Kind, Schema
-from search.encoders import Encoder, Vector, pack_vector
 from search.statistics import TermStatistics
+from search.vectors import Encoder, Vector, pack_vector
 
 #: Longer texts are cut for matching: the rest adds time and no order.
 LONGEST_TEXT = 20_000

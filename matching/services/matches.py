@@ -25,11 +25,12 @@ from matching.scoring import Evidence, Excluded, Facts, Profile, Subject, Weighe
 from scenarios.models import QuarterlyList, Scenario
 from search.contract import Schema
 from search.documents import INDEXES, capability_match, scenario_match
-from search.encoders import Encoder, get_encoder
+from search.encoders import get_encoder
 from search.engines import get_engine
 from search.indexing import live_statistics
 from search.match_text import MatchText
 from search.models import CollectionStatistics
+from search.vectors import Encoder
 from vendors.models import Capability
 
 #: Candidates kept as rows, with reasons; the rest stay in the run's evidence.

@@ -17,9 +17,10 @@ from matching.scoring import Facts, Profile, Subject
 from search import encoders, indexing
 from search.contract import Delete, Engine, Filter, Put, Query
 from search.documents import INDEXES
-from search.encoders import EncoderUnavailable, EndpointEncoder, pack_vector, similarity, unit, unpack_vector
+from search.encoders import EndpointEncoder
 from search.match_text import MATCH_FIELDS, MatchText, match_schema, vector_fields
 from search.statistics import TermStatistics
+from search.vectors import EncoderUnavailable, pack_vector, similarity, unit, unpack_vector
 
 SIZES = TermStatistics(3, 5.0, 10.0)
 TEXTS = {"a": "水库 巡检", "b": "山林 防火", "c": "港口 装卸"}
