@@ -14,6 +14,7 @@ urlpatterns = [
     path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     path("", include("scenarios.api.urls")),
     path("", include("vendors.api.urls")),
+    path("", include("challenges.api.urls")),
     path("", include("search.api.urls")),
     path("", include("matching.api.urls")),
     re_path(r"^.*$", UnknownAddress.as_view(), name="api-unknown"),

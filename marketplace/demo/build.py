@@ -26,6 +26,7 @@ from core.lanes import Lane
 from core.models import Category, Region, TechnologyTag, WorkdayCalendar
 from core.quarters import Quarter
 from core.unified_code import fictional_code
+from marketplace.demo.challenges import ChallengeStory
 from marketplace.demo.content import (
     ACCEPTANCE_BY_TYPE,
     CITIES,
@@ -541,6 +542,14 @@ class _Builder:
                 self.second_issue(approval)
             self._aftermath(quarter, quarterly_list)
             self.report(f"{Quarter.parse(quarter).label}清单已发布，匹配和通知已完成")
+        ChallengeStory(
+            people=self.people,
+            clerk_of=self.clerk_of,
+            reviewer_of_city=self.reviewer_of_city,
+            register_expert=self.expert,
+            carry_out=self.carry_out,
+        ).tell()
+        self.report("揭榜挂帅：榜单已发布，一项正在公示，一项等待开启（开启人密钥文件在 demo-keys 目录）")
         self.carry_out(LATEST)
         scenario_services.scenarios_expire()
         vendor_services.capabilities_expire()
@@ -548,6 +557,21 @@ class _Builder:
         self._read_old_notices()
         # Mails of the past reach nobody: the people are made up.
         Delivery.objects.filter(channel=Channel.MAIL, state=MailState.PENDING).update(state=MailState.SKIPPED)
+
+    def expert(self, username: str, name: str, school: str) -> User:
+        """An expert's account in a school of the story, made when the first of its experts comes."""
+        if school not in self.organisations:
+            self.organisations[school] = Organisation.objects.create(
+                name=school,
+                unified_code=fictional_code("12", "370100", self.next_number()),
+                kind=OrganisationKind.RESEARCH,
+                level=OrganisationLevel.PROVINCE,
+                region=self.regions["370100"],
+                state=OrganisationState.VERIFIED,
+            )
+        user = self.account(username, name)
+        self.appoint(user, self.organisations[school], [Role.EXPERT])
+        return user
 
     @staticmethod
     def carry_out(moment: datetime) -> None:

@@ -12,7 +12,6 @@ from tests.factories import challenges as make
 pytestmark = pytest.mark.django_db
 
 
-
 def test_before_the_opening_only_the_bidder_learns_of_a_bid(clock):
     stage = make.make_stage()
     challenge = make.make_published_challenge(stage)

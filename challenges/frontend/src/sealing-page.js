@@ -577,7 +577,7 @@ function unanswered() {
 
 function wireStanding() {
   const told = document.querySelector("[data-standing-told]");
-  document.querySelector("[data-withdraw]")?.addEventListener("click", async (event) => {
+  document.querySelector("button[data-withdraw]")?.addEventListener("click", async (event) => {
     if (!window.confirm("撤回后，本单位在本榜单没有有效标书；截止前仍可重新提交。确定撤回吗？")) return;
     event.target.disabled = true;
     try {
@@ -589,7 +589,7 @@ function wireStanding() {
       event.target.disabled = false;
     }
   });
-  document.querySelector("[data-reconfirm]")?.addEventListener("click", async (event) => {
+  document.querySelector("button[data-reconfirm]")?.addEventListener("click", async (event) => {
     event.target.disabled = true;
     try {
       const { content_version: version } = await ask(addresses.reconfirm, {});

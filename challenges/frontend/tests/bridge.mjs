@@ -5,6 +5,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 
+import { bidProblems, fenOf, priceProblems } from "../src/bid-rules.js";
 import { canonical } from "../src/canonical.js";
 import { decryptDraft, deriveDraftKey, encryptDraft } from "../src/draft.js";
 import { fromBase64, toBase64, toHex } from "../src/encoding.js";
@@ -28,6 +29,12 @@ const actions = {
         return error.code;
       }
     }),
+
+  bid_rules: ({ call, bids, prices, amounts }) => ({
+    bids: bids.map((manifest) => bidProblems(manifest, call)),
+    prices: prices.map((price) => priceProblems(price, call)),
+    amounts: amounts.map(fenOf),
+  }),
 
   padme: ({ lengths }) => lengths.map(padme),
 
