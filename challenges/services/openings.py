@@ -38,13 +38,15 @@ OPENABLE = {EnvelopeKind.TECHNICAL: ChallengeState.CLOSED, EnvelopeKind.PRICE: C
 
 def _opener(challenge: Challenge, acting_user: User) -> Opener:
     """The officer who acts, still in office and still none of the administrators."""
+    if not may_be_opener(acting_user):
+        raise ObjectNotFound()
     opener = (
         Opener.objects.filter(annual_list_id=challenge.annual_list_id, user=acting_user, key__isnull=False)
         .select_related("key", "organisation")
         .order_by("-pk")
         .first()
     )
-    if opener is None or not may_be_opener(acting_user):
+    if opener is None:
         raise ObjectNotFound()
     return opener
 
