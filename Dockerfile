@@ -8,6 +8,10 @@ COPY requirements.txt /app/requirements.txt
 RUN /venv/bin/pip install -r /app/requirements.txt
 COPY . /app
 WORKDIR /app
+# The browser's half of sealed bids; Node lives in an environment of its own that stays behind.
+RUN python -m venv /node \
+    && /node/bin/python challenges/frontend/build.py /build/frontend/sealing --required \
+    && rm -r challenges/frontend/node_modules
 # The static files need no server: they are gathered under the embedded profile, whose storage is the same.
 RUN DJANGO_SETTINGS_MODULE=marketplace.settings.dev MARKETPLACE_VAR_DIR=/build \
     /venv/bin/python manage.py collectstatic --noinput \

@@ -514,7 +514,7 @@ async function showReceipt(answer, sealed) {
       element(
         "div",
         { class: "panel-body stack-small" },
-        list(checks.map(([ok, text]) => `${ok ? "✓" : "✗"} ${text}`)),
+        element("ul", { class: "plain-list" }, checks.map(([ok, text]) => element("li", { class: ok ? null : "danger-text" }, `${ok ? "✓" : "✗"} ${text}`))),
         element(
           "dl",
           { class: "facts facts-single" },
@@ -623,7 +623,7 @@ window.addEventListener("beforeunload", (event) => {
 const trouble = browserTrouble();
 if (trouble) root.replaceChildren(trouble);
 else {
-  root.replaceChildren(element("div", { class: "row-between save-bar" }, element("strong", {}, `第 ${data.version} 版`), saveState), body);
+  root.replaceChildren(element("div", { class: "row-between save-bar" }, element("strong", {}, data.version > 1 ? `正在填写第 ${data.version} 版，提交后替换前一版` : "正在填写第 1 版"), saveState), body);
   wireStanding();
   if (pendingHandIn(place)) unanswered();
   else gate();

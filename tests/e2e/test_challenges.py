@@ -1,0 +1,408 @@
+"""揭榜挂帅 in browsers: officers' and envelope keys, sealing, openings by two officers, the verifier; M1 race, M2.
+
+Everything secret happens in Chromium. Steps whose pages add nothing by script run through the services.
+"""
+
+import json
+import os
+from datetime import date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from challenges import records
+from challenges.enums import BidState, ChallengeState, EnvelopeKind, OpenerCapacity
+from challenges.models import Award, Bid, BidVersion, Challenge
+from challenges.sealing.verification import Anchors, verify_record
+from challenges.services import bids, decision, openers, programmes, projects
+from core import clock
+from core.clock import frozen
+from tests.challenges.sealing.page_server import MODULES
+from tests.e2e.conftest import WIDTHS
+from tests.factories import challenges as make
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+PASSPHRASE = "蓝鲸 踏着月光 从一数到九"
+DRAFT_PASSPHRASE = "一起写标书的暗号要足够长才行"
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+}
+#: Folder to keep pictures of every page in; only looked at by people.
+PICTURES = os.environ.get("PICTURES", "")
+
+
+class SharedMoment:
+    """`frozen()` for every thread of this process: the live server answers in threads of its own."""
+
+    def __init__(self) -> None:
+        self.moment: datetime | None = None
+
+    def get(self) -> datetime | None:
+        return self.moment
+
+    def set(self, moment: datetime | None) -> datetime | None:
+        before, self.moment = self.moment, moment
+        return before
+
+    def reset(self, before: datetime | None) -> None:
+        self.moment = before
+
+
+@pytest.fixture(autouse=True)
+def modules_are_built() -> None:
+    if not (MODULES / "sealing-page.js").is_file():
+        if os.environ.get("CI"):
+            pytest.fail("缺少浏览器模块：先运行 make install")
+        pytest.skip("缺少浏览器模块：运行 make install 后再试")
+
+
+@pytest.fixture
+def open_page(open_page: Any) -> Any:
+    """Stretching a passphrase takes seconds on a busy machine."""
+
+    def opened(*options: Any, **more: Any) -> Page:
+        page = open_page(*options, **more)
+        page.set_default_timeout(60_000)
+        return page
+
+    expect.set_options(timeout=45_000)
+    yield opened
+    expect.set_options(timeout=5_000)
+
+
+@pytest.fixture(autouse=True)
+def server_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deadline is passed by moving the clock of test and server together, not by waiting."""
+    monkeypatch.setattr(clock, "_frozen_moment", SharedMoment())
+
+
+def picture(page: Page, name: str) -> None:
+    """A picture at this width; at 1280 also what a phone would show."""
+    if not PICTURES:
+        return
+    size = page.viewport_size or {"width": WIDTHS["desktop"], "height": 900}
+    for width in WIDTHS.values():
+        page.set_viewport_size({"width": width, "height": 900})
+        page.screenshot(path=Path(PICTURES) / f"{name}-{width}.png", full_page=True)
+    page.set_viewport_size(size)
+
+
+def is_accessible(page: Page, name: str) -> None:
+    """axe finds nothing and nothing overflows, at both widths, as the page stands now."""
+    picture(page, name)
+    size = page.viewport_size or {}
+    for width in WIDTHS.values():
+        page.set_viewport_size({"width": width, "height": 900})
+        result = Axe().run(page, options=RULES)
+        assert [f"{name} {one['id']} {one['nodes'][0]['html'][:200]}" for one in result.response["violations"]] == []
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, f"{name} overflows by {overflow} px at {width}"
+    page.set_viewport_size(size)
+
+
+# --- officers ---------------------------------------------------------------------------------------------------------
+
+
+def make_officer_key(page: Page, folder: Path, name: str, *, looked_at: bool = False) -> Path:
+    """Through the page: passphrase, download, the saved file chosen again, proof."""
+    page.goto("/desk/challenges/keys/")
+    page.click("button:text('生成我的开启密钥')")
+    if looked_at:
+        is_accessible(page, "officer-key-new")
+    passwords = page.locator("#officer-keys input[type=password]")
+    passwords.nth(0).fill(PASSPHRASE)
+    passwords.nth(1).fill(PASSPHRASE)
+    with page.expect_download() as download:
+        page.click("button:text('生成密钥并下载文件')")
+    path = folder / f"{name}.json"
+    download.value.save_as(path)
+    if looked_at:
+        is_accessible(page, "officer-key-save")
+    page.click("button:text('文件已存好，下一步')")
+    page.set_input_files("#officer-keys input[type=file]", path)
+    page.fill("#officer-keys input[type=password]", PASSPHRASE)
+    if looked_at:
+        is_accessible(page, "officer-key-prove")
+    page.click("button:text('验证并登记')")
+    expect(page.locator(".confirmation h2")).to_have_text("密钥已登记并通过验证。")
+    return path
+
+
+def appoint_with_browser_keys(open_page: Any, stage: make.Stage, annual_list: Any, folder: Path) -> dict[int, Path]:
+    """Three officers make their keys in three browsers and are appointed; user id → key file."""
+    files = {}
+    for index, (user, capacity) in enumerate(zip(stage.opener_users, OpenerCapacity.values, strict=True)):
+        page = open_page(user, bypass_csp=index == 0)
+        files[user.pk] = make_officer_key(page, folder, f"officer{index}", looked_at=index == 0)
+        page.context.close()
+        openers.opener_appoint(
+            list_id=annual_list.pk,
+            acting_user=stage.handler,
+            capacity=capacity,
+            user=user,
+            organisation=user.current_organisation,
+        )
+    return files
+
+
+def open_in_two_browsers(
+    open_page: Any,
+    stage: make.Stage,
+    challenge: Challenge,
+    kind: str,
+    files: dict[int, Path],
+    *,
+    looked_at: bool = False,
+) -> None:
+    """The handler and the supervisor, each in a browser of their own, by `stage.opener_users[:2]`."""
+    first_user, second_user = stage.opener_users[:2]
+    address = f"/desk/challenges/items/{challenge.code}/open/{kind}/"
+    first, second = open_page(first_user, bypass_csp=looked_at), open_page(second_user)
+    first.goto(address)
+    second.goto(address)
+    if looked_at:
+        is_accessible(first, "opening-choose")
+    first.click("button:text('开始开启')")
+    expect(first.locator("text=现在轮到您")).to_be_visible()
+    expect(second.locator("text=正在等待")).to_have_count(2)
+    if looked_at:
+        picture(second, "opening-waiting")
+        first.set_input_files("#opening input[type=file]", files[second_user.pk])
+        first.fill("#opening input[type=password]", PASSPHRASE)
+        first.click("button:text('解开我的一层')")
+        expect(first.locator("[role=alert]")).to_contain_text("不是本榜单登记的密钥")
+        first.set_input_files("#opening input[type=file]", files[first_user.pk])
+        first.fill("#opening input[type=password]", "不是这一句口令也不对")
+        first.click("button:text('解开我的一层')")
+        expect(first.locator("[role=alert]")).to_contain_text("口令不正确")
+        is_accessible(first, "opening-turn")
+    for page, user in ((first, first_user), (second, second_user)):
+        expect(page.locator("text=现在轮到您")).to_be_visible()
+        page.set_input_files("#opening input[type=file]", files[user.pk])
+        page.fill("#opening input[type=password]", PASSPHRASE)
+        page.click("button:text('解开我的一层')")
+    for page in (second, first):
+        expect(page.locator(".confirmation h2")).to_have_text("已经开启", timeout=30_000)
+    if looked_at:
+        is_accessible(first, "opening-done")
+    first.context.close()
+    second.context.close()
+    challenge.refresh_from_db()
+
+
+# --- the bidder -------------------------------------------------------------------------------------------------------
+
+
+def begin_bid(page: Page, challenge: Challenge) -> None:
+    page.goto(f"/desk/challenges/items/{challenge.code}/seal/")
+    passwords = page.locator("#sealing input[type=password]")
+    passwords.nth(0).fill(DRAFT_PASSPHRASE)
+    passwords.nth(1).fill(DRAFT_PASSPHRASE)
+    page.click("button:text('设定口令，开始填写')")
+    expect(page.locator("#sealing .task-list li")).to_have_count(6)
+
+
+def enter(page: Page, label: str, text: str, index: int = 0) -> None:
+    page.get_by_label(label, exact=False).nth(index).fill(text)
+
+
+def write_bid(page: Page, *, route: str, grant: str, attachment: Path | None = None, visit: Any = None) -> None:
+    """Every section in order, for an organisation that bids alone."""
+    looked_at = visit or (lambda name: None)
+    page.click(".task-list >> text=揭榜单位与联合体")
+    looked_at("sealing-members")
+    page.click("text=保存，下一节")
+    for index in range(len(make.INDICATORS)):
+        enter(page, "承诺达到", "达到榜单要求", index)
+    looked_at("sealing-answers")
+    page.click("text=保存，下一节")
+    enter(page, "技术方案", "采用多模态特征融合，在闸口边缘侧部署。")
+    enter(page, "技术路线", route)
+    looked_at("sealing-solution")
+    page.click("text=保存，下一节")
+    enter(page, "项目负责人", "王工")
+    page.click("text=增加成员")
+    enter(page, "姓名", "李工")
+    enter(page, "职称或职务", "高级工程师")
+    looked_at("sealing-team")
+    page.click("text=保存，下一节")
+    if attachment is not None:
+        page.set_input_files("#sealing input[type=file]", attachment)
+        expect(page.locator("#sealing .task-list")).to_contain_text(attachment.name)
+    looked_at("sealing-files")
+    page.click("text=保存，下一节")
+    enter(page, "申请财政资助", grant)
+    enter(page, "自筹（万元）", "0")
+    looked_at("sealing-price")
+    page.click("text=保存，去核对")
+
+
+def hand_in(page: Page, folder: Path) -> dict[str, Any]:
+    """From the check page to the receipt that is downloaded."""
+    page.check("#sure")
+    with page.expect_download(timeout=60_000) as download:
+        page.click("button:text('封标并提交')")
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    expect(page.locator(".confirmation h2")).to_have_text("标书已密封提交")
+    return json.loads(path.read_text())
+
+
+# --- lives ------------------------------------------------------------------------------------------------------------
+
+
+def test_m1_with_a_race_in_browsers(open_page, tmp_path):
+    with frozen(datetime(2026, 11, 24, 10, 0, tzinfo=clock.BEIJING)):
+        stage = make.make_stage()
+        challenge = make.make_selected_need(stage, make.make_programme(stage))
+        annual_list = programmes.annual_list_create(programme_id=challenge.programme_id, acting_user=stage.handler)
+        programmes.annual_list_add(list_id=annual_list.pk, challenge_ids=[challenge.pk], acting_user=stage.handler)
+        files = appoint_with_browser_keys(open_page, stage, annual_list, tmp_path)
+        handler = open_page(stage.handler, bypass_csp=True)
+        handler.goto("/desk/challenges/keys/")
+        is_accessible(handler, "officer-keys")
+        handler.goto(f"/desk/challenges/lists/{annual_list.code}/keys/")
+        is_accessible(handler, "envelope-keys")
+        handler.click("button:text('生成本榜单全部封标密钥')")
+        expect(handler.locator(".notice-success")).to_contain_text("全部封标密钥已生成")
+        is_accessible(handler, "envelope-keys-made")
+        assert {row.kind for row in challenge.envelope_keys.filter(retired_at=None)} == set(EnvelopeKind.values)
+        make.publish_list(stage, annual_list)
+        challenge.refresh_from_db()
+        assert challenge.state == ChallengeState.PUBLISHED
+
+        # Two bidders, each in a browser of their own.
+        plan = tmp_path / "实施方案.pdf"
+        plan.write_bytes(b"%PDF-1.4\n" + b"0" * 200_000)
+        receipts = []
+        for index, (name, route) in enumerate((("甲公司", "多模态融合"), ("乙研究院", "事件相机"))):
+            page = open_page(make.make_bidder(name), bypass_csp=index == 0)
+            begin_bid(page, challenge)
+            look = partial(is_accessible, page) if index == 0 else None
+            if look:
+                look("sealing-list")
+            write_bid(page, route=route, grant="250", attachment=plan if index == 0 else None, visit=look)
+            if look:
+                look("sealing-check")
+            receipts.append(hand_in(page, tmp_path))
+            if look:
+                look("sealing-receipt")
+                page.goto(f"/desk/challenges/items/{challenge.code}/seal/")
+                look("sealing-standing")
+            page.context.close()
+        assert BidVersion.objects.count() == 2
+        assert [receipt["body"]["version"] for receipt in receipts] == [1, 1]
+
+    with frozen(make.after_deadline(challenge)):
+        bids.challenges_freeze_due()
+        challenge.refresh_from_db()
+        open_in_two_browsers(open_page, stage, challenge, EnvelopeKind.TECHNICAL, files, looked_at=True)
+        assert challenge.state == ChallengeState.OPENED
+        own = {bid.organisation.name: bid for bid in challenge.bids.select_related("organisation")}
+        content = own["甲公司"].technical_content
+        assert content["route"] == "多模态融合"
+        assert content["answers"] == {
+            str(number): {"promise": "达到榜单要求", "evidence": ""} for number in range(1, len(make.INDICATORS) + 1)
+        }
+        assert content["team"] == [{"name": "李工", "title": "高级工程师"}]
+        assert own["甲公司"].price_content is None
+        make.pass_formal_check(stage, challenge)
+        panel = make.draw_panel(stage, challenge, "review")
+        make.declare_all(panel)
+        make.review.review_start(challenge_id=challenge.pk, acting_user=stage.handler)
+        make.score_all(panel)
+        open_in_two_browsers(open_page, stage, challenge, EnvelopeKind.PRICE, files)
+        own["甲公司"].refresh_from_db()
+        assert own["甲公司"].price_content == {
+            "total_fen": 250_000_000,
+            "grant_fen": 250_000_000,
+            "own_fen": 0,
+            "items": [],
+        }
+        make.review.review_complete(challenge_id=challenge.pk, acting_user=stage.handler)
+        challenge.refresh_from_db()
+        winners = [
+            make.winner(own["甲公司"], route="多模态融合"),
+            make.winner(own["乙研究院"], route="事件相机"),
+        ]
+        make.decide(stage, challenge, winners)
+        decision.publicity_start(challenge_id=challenge.pk, acting_user=stage.approver)
+    with frozen(make.after_deadline(challenge) + timedelta(days=8)):
+        decision.challenge_award(challenge_id=challenge.pk, acting_user=stage.approver)
+        assert set(Bid.objects.values_list("state", flat=True)) == {BidState.AWARDED}
+        for award in Award.objects.select_related("bid__submitted_by"):
+            project = make.contract(stage, award, award.bid.submitted_by, starts_on=date(2026, 12, 31))
+            assert project.is_race
+        record_is_verified_in_a_browser(open_page, challenge, receipts, tmp_path)
+    finish_the_race(stage, challenge)
+    challenge.refresh_from_db()
+    assert challenge.state == ChallengeState.FINISHED
+    record = records.challenge_record(challenge) | {"receipts": receipts}
+    assert verify_record(record, Anchors(root=challenge.freeze["body"]["root"])).failures == []
+
+
+def record_is_verified_in_a_browser(open_page: Any, challenge: Challenge, receipts: list[Any], folder: Path) -> None:
+    """The public record with both receipts passes; with one changed byte it does not."""
+    record = records.challenge_record(challenge)
+    path = folder / "record.json"
+    path.write_text(json.dumps(record))
+    paths = [folder / f"own-receipt-{index}.json" for index in range(len(receipts))]
+    for receipt, own in zip(receipts, paths, strict=True):
+        own.write_text(json.dumps(receipt))
+    page = open_page(bypass_csp=True)
+    page.goto("/challenges/verify/")
+    is_accessible(page, "verifier")
+    inputs = page.locator("#verifier input[type=file]")
+    inputs.nth(0).set_input_files(path)
+    inputs.nth(1).set_input_files(paths)
+    page.click("text=截止时另外抄下的信息")
+    page.get_by_label("封存根").fill(challenge.freeze["body"]["root"])
+    page.click("button:text('开始核对')")
+    expect(page.locator("#verifier h2")).to_have_text("全部通过")
+    is_accessible(page, "verifier-passed")
+    record["chain"][3]["body"] = {**(record["chain"][3]["body"] or {}), "version": 9}
+    path.write_text(json.dumps(record))
+    inputs.nth(0).set_input_files(path)
+    page.click("button:text('开始核对')")
+    expect(page.locator("#verifier h2")).to_contain_text("不通过")
+    is_accessible(page, "verifier-failed")
+    page.context.close()
+
+
+def finish_the_race(stage: make.Stage, challenge: Challenge) -> None:
+    """Both projects: milestones, acceptance, evaluation; then the challenge is finished."""
+    for project in challenge.projects.select_related("award__bid__submitted_by"):
+        solver = project.award.bid.submitted_by
+        for sequence in (1, 2):
+            step = {"project_public_id": project.public_id, "sequence": sequence}
+            projects.milestone_report(**step, acting_user=solver, report="完成。")
+            projects.milestone_confirm(**step, acting_user=stage.clerk, opinion="属实。")
+            projects.milestone_assess(**step, acting_user=stage.handler, conclusion="passed", assessment="通过。")
+        projects.acceptance_apply(
+            project_public_id=project.public_id, acting_user=solver, user_opinion="满意。", report_number="KJ-1"
+        )
+        projects.acceptance_call(
+            project_public_id=project.public_id, acting_user=stage.handler, meeting_on=date(2027, 1, 20)
+        )
+        projects.acceptance_conclude(
+            project_public_id=project.public_id,
+            acting_user=stage.approver,
+            technical_passed=True,
+            technical_comment="达到指标。",
+            financial_passed=True,
+            financial_comment="经费合规。",
+        )
+        projects.project_evaluate(
+            project_public_id=project.public_id,
+            acting_user=stage.handler,
+            grade="excellent",
+            comment="超额完成。",
+            result_title=f"识别模块（{project.award.technical_route}）",
+            result_text="已在两个闸口部署。",
+        )
+    projects.challenge_finish(challenge_id=challenge.pk, acting_user=stage.handler)
