@@ -3,10 +3,12 @@
 The page of a demand, the vendor's desk, `match`, `evaluate_matching` and the benchmark all come through `match`.
 """
 
+import gc
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import orjson
 
@@ -54,6 +56,7 @@ def match(
     With the encoder the index was made with, the nearest documents are proposed beside those of the same words, and
     nearness takes its share of the text's weight; while the encoder is away, everything is as without one.
     """
+    _set_aside()
     started = time.perf_counter()
     statistics = collection_statistics(engine, schema, subject, sizes)
     page = proposals or profile.candidates
@@ -78,6 +81,7 @@ def match_many(
 ) -> Iterator[Outcome]:
     """The same as `match` for each subject, in order, for a list: the engine is asked for `TOGETHER` subjects at a time
     and works on the next ones while these are weighed."""
+    _set_aside()
     page = profile.candidates
     parts = [subjects[start : start + TOGETHER] for start in range(0, len(subjects), TOGETHER)]
 
@@ -105,6 +109,17 @@ def match_many(
             coming = pool.submit(propose, part) if part else None
             for proposed in ready.result() if ready else ():
                 yield _rank(engine, schema, proposed, profile, filters, page, explained)
+
+
+@lru_cache(maxsize=1)
+def _set_aside() -> None:
+    """Once, at the first match of a process: what it has loaded until then is taken out of the garbage collector's way.
+
+    A match makes enough objects for one full pass in seventeen matches, and a pass over a whole application took 75 to
+    95 ms of it: that alone was the difference between the median and the 95th percentile.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True)
