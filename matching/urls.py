@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from matching import views
+from matching import challenge_views, views
 
 app_name = "matching"
 
@@ -14,6 +14,8 @@ urlpatterns = [
     path("desk/matches/capabilities/<str:key>/run/", views.match_capability, name="match_capability"),
     path("desk/matches/lists/<str:code>/progress/", views.list_progress, name="list_progress"),
     path("desk/matches/<uuid:public_id>/", views.run, name="run"),
+    path("desk/matches/challenges/<str:key>/invite/", challenge_views.invite_solver, name="invite_solver"),
 ]
 
 views.fill_places()
+challenge_views.fill_places()

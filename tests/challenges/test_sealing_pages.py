@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -106,7 +106,7 @@ def test_a_bid_is_uploaded_and_handed_in(post, challenge, bidder):
     assert response.status_code == 201
     assert answer == {
         "receipt": version.receipt,
-        "received_at": version.received_at.isoformat(),
+        "received_at": version.received_at.astimezone(UTC).isoformat(),
         "bid": str(version.bid.public_id),
         "version": 1,
     }
@@ -348,9 +348,9 @@ def test_envelope_keys_wrapped_for_the_wrong_people_are_refused(client, post, st
 
 
 def sign_in(client: Client, user: Any) -> None:
-    """With the password, so that the person has just shown who they are."""
-    client.logout()
-    response = client.post(reverse("account_login"), {"login": user.username, "password": PASSWORD})
+    """Signed in, and the password given once more just now."""
+    client.force_login(user)
+    response = client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
     assert response.status_code == 302
 
 
