@@ -81,7 +81,16 @@ def _database() -> dict[str, Any]:
     maximum = env.int("DATABASE_POOL_SIZE", default=4)
     options: dict[str, Any] = {"connect_timeout": 5, "keepalives_idle": 30, "keepalives_interval": 10}
     if maximum:
-        options["pool"] = {"min_size": 1, "max_size": maximum, "timeout": 5, "max_lifetime": 1800, "max_idle": 300}
+        options["pool"] = {
+            "min_size": 1,
+            "max_size": maximum,
+            "timeout": 5,
+            "max_lifetime": 1800,
+            "max_idle": 300,
+            # The pool waits twice as long after each failed attempt: given up early, the next request begins anew, and
+            # pages answer seconds after the database does, however long it was away.
+            "reconnect_timeout": 4,
+        }
     database = env.db_url("DATABASE_URL")
     return database | {
         "CONN_MAX_AGE": 0,

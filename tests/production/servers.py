@@ -197,7 +197,13 @@ class PostgreSQL:
 
     def kill(self) -> None:
         """`kill -9` for the postmaster and everything it started; none may live on with the shared memory."""
-        until(self._killed, seconds=15, what="PostgreSQL is gone")
+        lock = self.folder / "data" / "postmaster.pid"
+        postmaster = lock.read_text(encoding="ascii").split()[0] if lock.exists() else ""
+        until(self._killed, seconds=30, what="PostgreSQL is gone")
+        # Where nobody reaps orphans the dead postmaster keeps its process id, and the next one would take it for alive.
+        if postmaster and Path("/proc", postmaster).exists():
+            for path in (lock, self.folder / f".s.PGSQL.{self.port}.lock"):
+                path.unlink(missing_ok=True)
 
     def _killed(self) -> bool:
         pids = self._processes()
