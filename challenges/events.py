@@ -143,3 +143,11 @@ class ChangeDecided(Event):
     topic: ClassVar[str] = "challenges.change.decided"
     change_id: int
     state: str
+
+
+@dataclass(frozen=True)
+class ContractLate(Event):
+    """An award whose days for signing are over; what follows is people's to decide."""
+
+    topic: ClassVar[str] = "challenges.award.contract_late"
+    award_id: int

@@ -358,6 +358,26 @@ _MESSAGES = (
         "challenges:challenge",
     ),
     Message(
+        "challenge.proof_wanted",
+        Group.TODO,
+        _("请验证开启密钥：%(title)s"),
+        _(
+            "“%(title)s”将于 %(deadline)s 截止并等待开启。"
+            "请登录“开启密钥”页面，用您保存的密钥文件验证一次，以免到时无法开启。"
+        ),
+        "challenges:officer_keys",
+    ),
+    Message(
+        "challenge.contract_late",
+        Group.TODO,
+        _("逾期未签约：%(title)s"),
+        _(
+            "“%(title)s”的中榜单位 %(solver)s 应在 %(due)s 前签约，尚未完成。"
+            "请督促签署，或由审批人办理中榜失效后另行决策、公示。"
+        ),
+        "challenges:challenge",
+    ),
+    Message(
         "challenge.seat",
         Group.TODO,
         _("评审任务：%(title)s"),

@@ -1,7 +1,7 @@
 """Who is told what in 揭榜挂帅. Before the opening, bidders are told of their own bid only, and nobody else of any."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,6 +17,7 @@ from challenges.events import (
     ChallengeClarified,
     ChallengeTransitioned,
     ChangeDecided,
+    ContractLate,
     DeadlineNears,
     MilestoneMoved,
     ObjectionMoved,
@@ -30,6 +31,7 @@ from challenges.events import (
 )
 from challenges.models import (
     AnnualList,
+    Award,
     Bid,
     BidVersion,
     Challenge,
@@ -44,7 +46,7 @@ from challenges.models import (
     Question,
     Seat,
 )
-from core.clock import BEIJING
+from core.clock import BEIJING, now
 from core.outbox import subscribe
 from notifications.selectors import demand_side_of, people_with_role, supply_side_of
 from notifications.services import notify
@@ -72,6 +74,8 @@ OPENING_WORDS = {
     "started": gettext_lazy("开启开始"),
     "done": gettext_lazy("开启完成"),
 }
+#: At this reminder the officers are asked to prove their keys.
+PROOF_HOURS = 24
 OUTCOMES = {
     "awarded": gettext_lazy("中榜"),
     "not_selected": gettext_lazy("未中榜"),
@@ -355,6 +359,22 @@ def deadline_nears(event: DeadlineNears) -> None:
         values={"title": challenge.title, "deadline": _text(challenge.deadline_at)},
         url_arguments=[_key(challenge)],
     )
+    if event.hours == PROOF_HOURS:
+        _ask_for_proof(challenge)
+
+
+def _ask_for_proof(challenge: Challenge) -> None:
+    """A day before the opening every officer proves once more that the key is at hand (security.md C.3, step 1)."""
+    since = now() - timedelta(hours=PROOF_HOURS)
+    waiting = Opener.objects.filter(annual_list_id=challenge.annual_list_id, replaced_at=None).exclude(
+        last_proven_at__gte=since
+    )
+    notify(
+        "challenge.proof_wanted",
+        recipients=[opener.user for opener in waiting.select_related("user")],
+        key=f"{challenge.pk}:{challenge.deadline_at:%Y%m%d%H%M}",
+        values={"title": challenge.title, "deadline": _text(challenge.deadline_at)},
+    )
 
 
 @subscribe(OpeningStep, name="notifications.opening_step")
@@ -548,4 +568,29 @@ def change_decided(event: ChangeDecided) -> None:
             "comment": comment_sentence(change.comment),
         },
         url_arguments=[str(change.project.public_id)],
+    )
+
+
+@subscribe(ContractLate, name="notifications.contract_late")
+def contract_late(event: ContractLate) -> None:
+    award = (
+        Award.objects.select_related("bid__challenge__programme__owner", "bid__organisation")
+        .filter(pk=event.award_id)
+        .first()
+    )
+    if award is None:
+        return
+    owner = award.bid.challenge.programme.owner
+    people = {person.pk: person for person in people_with_role(Role.SCIENCE_HANDLER, organisation=owner)}
+    people |= {person.pk: person for person in people_with_role(Role.SCIENCE_APPROVER, organisation=owner)}
+    notify(
+        "challenge.contract_late",
+        recipients=people.values(),
+        key=str(award.pk),
+        values={
+            "title": award.bid.challenge.title,
+            "solver": award.bid.organisation.name,
+            "due": award.contract_due_on,
+        },
+        url_arguments=[_key(award.bid.challenge)],
     )

@@ -50,6 +50,7 @@ class Award(models.Model):
     technical_route = models.CharField(_("技术路线"), max_length=200, blank=True)
     awarded_at = models.DateTimeField(null=True)
     contract_due_on = models.DateField(_("签约期限"), null=True)
+    late_told_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["rank"]

@@ -22,7 +22,7 @@ from challenges.enums import (
     ProgrammeModel,
     PublicityState,
 )
-from challenges.events import BidConcluded, ObjectionMoved, PublicityStarted
+from challenges.events import BidConcluded, ContractLate, ObjectionMoved, PublicityStarted
 from challenges.models import Award, Bid, BidResult, Challenge, Decision, Objection, Publicity
 from challenges.permissions import handles_challenge, may_handle_objection
 from challenges.sealing.verification import AWARDED
@@ -574,3 +574,21 @@ def negotiation_end(*, challenge_id: int, acting_user: User, record: str) -> Cha
     )
     chain_append(challenge, "negotiated", {"record": record.strip()})
     return challenge
+
+
+def contracts_flag_late() -> int:
+    """The clock's job: announce awards not signed in time, once each (招标投标法 46). A person decides the lapse."""
+    due = Award.objects.filter(
+        state=AwardState.AWARDED,
+        contract_due_on__lt=today(),
+        late_told_at=None,
+        decision__challenge__state=ChallengeState.AWARDED,
+    )
+    count = 0
+    for key, challenge_id in list(due.values_list("pk", "decision__challenge_id")):
+        with transaction.atomic():
+            locked_challenge(challenge_id)
+            if Award.objects.filter(pk=key, late_told_at=None).update(late_told_at=now()):
+                outbox.publish(ContractLate(key))
+                count += 1
+    return count

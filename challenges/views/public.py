@@ -15,6 +15,7 @@ from challenges.actions import offered
 from challenges.documents import list_document, pdf_from
 from challenges.enums import AwardState, ChallengeState, OpeningState
 from challenges.models import Challenge
+from challenges.parameters import NAMES_NEVER, NAMES_WITH_RESULT
 from challenges.permissions import approves_challenge, handles_challenge, may_bid, may_see_bids, sees_working_file
 from challenges.records import challenge_record
 from challenges.services.bids import freeze_if_due, unconfirmed
@@ -23,7 +24,7 @@ from challenges.services.needs import TERM_STATES
 from challenges.services.openers import current_envelope_keys
 from challenges.services.openings import may_open
 from challenges.services.review import review_panel
-from challenges.states import CHALLENGE_MACHINE
+from challenges.states import CHALLENGE_MACHINE, programme_parameters
 from core.clock import BEIJING
 from core.money import format_fen
 from core.pages import page_of
@@ -133,6 +134,7 @@ def challenge(request: HttpRequest, key: str) -> HttpResponse:
         "sees_bids": may_see_bids(request.user, found),
         "publicities": found.publicities.exclude(state="void") if found.published_at else (),
         "awards": _public_awards(found),
+        "experts": _public_experts(found),
         "projects": found.projects.filter(result_published_at__isnull=False),
         "address": request.build_absolute_uri(),
     }
@@ -146,6 +148,18 @@ def _public_awards(found: Challenge) -> list[Any]:
     if decision is None or found.awarded_at is None:
         return []
     return list(decision.awards.filter(state=AwardState.AWARDED).select_related("bid__organisation"))
+
+
+def _public_experts(found: Challenge) -> list[str]:
+    """Names of the panel as the list's rule has it: with the result, after it, or never (domain.md §2.6)."""
+    if found.published_at is None:
+        return []
+    rule = programme_parameters(found).expert_names
+    shown = found.awarded_at is not None or (rule == NAMES_WITH_RESULT and found.publicities.exists())
+    panel = review_panel(found)
+    if rule == NAMES_NEVER or not shown or panel is None:
+        return []
+    return [str(seat.expert) for seat in panel.seats.filter(state="signed").select_related("expert")]
 
 
 def _working_file(request: HttpRequest, found: Challenge) -> dict[str, Any]:
