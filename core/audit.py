@@ -12,8 +12,9 @@ from typing import Any
 
 from django.db import models, transaction
 
+from core.clock import today
 from core.middleware import current_request_id
-from core.models import AuditEntry, AuditHead
+from core.models import AuditAnchor, AuditEntry, AuditHead
 
 SYSTEM = "系统"
 _SEALED_FIELDS = (
@@ -97,6 +98,15 @@ def seal_pending_if_any(limit: int = 1000) -> int:
     return seal_pending(limit) if AuditEntry.objects.filter(sequence__isnull=True).exists() else 0
 
 
+@transaction.atomic
+def anchor_today() -> AuditAnchor | None:
+    """Publish the chain's head once a day; None if today's is there already or nothing was ever sealed."""
+    head = AuditHead.objects.select_for_update().filter(pk=1, sequence__gt=0).first()
+    if head is None or AuditAnchor.objects.filter(day=today()).exists():
+        return None
+    return AuditAnchor.objects.create(day=today(), sequence=head.sequence, hash=head.hash)
+
+
 @dataclass(frozen=True)
 class ChainReport:
     """Outcome of a verification: sealed entries checked, the unsealed tail, and the first fault if there is one."""
@@ -115,6 +125,9 @@ def verify() -> ChainReport:
         if entry.previous_hash != previous_hash or entry.hash != _digest(entry, expected, previous_hash):
             return ChainReport(expected - 1, 0, f"第 {expected} 条记录与其校验值不符")
         previous_hash, expected = entry.hash, expected + 1
+    for anchor in AuditAnchor.objects.order_by("sequence"):
+        if not AuditEntry.objects.filter(sequence=anchor.sequence, hash=anchor.hash).exists():
+            return ChainReport(expected - 1, 0, f"{anchor.day} 公布的链头（第 {anchor.sequence} 条）与现有记录不符")
     head = AuditHead.objects.filter(pk=1).first()
     if head is not None and (head.sequence != expected - 1 or head.hash != previous_hash):
         return ChainReport(expected - 1, 0, "链尾与登记的最后一条不符，末尾记录可能被删除")

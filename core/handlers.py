@@ -1,6 +1,8 @@
 """What the clock does for every app."""
 
+from core.audit import anchor_today
 from core.importing import stale_checked_drop
 from core.schedule import every
 
 every(seconds=3600, name="core.drop_stale_uploads")(stale_checked_drop)
+every(seconds=3600, name="core.anchor_audit_chain")(anchor_today)

@@ -59,6 +59,23 @@ class AuditHead(models.Model):
         return f"{self.sequence}:{self.hash[:12]}"
 
 
+class AuditAnchor(models.Model):
+    """The chain's head as made public on a day: whoever noted it can prove a later change (peers.md §6, 5)."""
+
+    day = models.DateField(_("日期"), unique=True)
+    sequence = models.PositiveBigIntegerField(_("序号"))
+    hash = models.CharField(_("链头"), max_length=64)
+    made_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        verbose_name = _("审计锚点")
+        verbose_name_plural = _("审计锚点")
+        ordering = ["-day"]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.sequence}:{self.hash[:12]}"
+
+
 # --- outbox ------------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from core import audit
 from core.clock import today
 from core.enums import DeliveryState, RegionLevel
 from core.errors import NotPermitted
-from core.models import AuditEntry, Category, OutboxDelivery
+from core.models import AuditAnchor, AuditEntry, Category, OutboxDelivery
 from core.pages import page_of
 from marketplace.context import OPTIONS, OPTIONS_COOKIE, interface_options
 from marketplace.styleguide import specimens
@@ -80,6 +80,13 @@ def shares(counts: Counter, limit: int = 8) -> list[dict[str, Any]]:
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
     return render(request, "about.html")
+
+
+@login_not_required
+@require_safe
+def audit_anchors(request: HttpRequest) -> HttpResponse:
+    """The audit chain's head day by day: who notes one can prove a later change."""
+    return render(request, "audit_anchors.html", {"page": page_of(request, AuditAnchor.objects.all())})
 
 
 @login_not_required

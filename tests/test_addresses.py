@@ -14,6 +14,7 @@ PUBLIC = {
     "about",
     "method",
     "site_map",
+    "audit_anchors",
     "accessibility",
     "styleguide",
     "lists",

@@ -4,26 +4,25 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('core', '0002_attachment_personal_numbers'),
+        ("core", "0002_attachment_personal_numbers"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='JobRun',
+            name="JobRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True, verbose_name='任务')),
-                ('started_at', models.DateTimeField(verbose_name='开始时间')),
-                ('seconds', models.FloatField(null=True, verbose_name='用时（秒）')),
-                ('error', models.CharField(blank=True, max_length=500, verbose_name='错误')),
-                ('result', models.JSONField(null=True, verbose_name='结果')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, unique=True, verbose_name="任务")),
+                ("started_at", models.DateTimeField(verbose_name="开始时间")),
+                ("seconds", models.FloatField(null=True, verbose_name="用时（秒）")),
+                ("error", models.CharField(blank=True, max_length=500, verbose_name="错误")),
+                ("result", models.JSONField(null=True, verbose_name="结果")),
             ],
             options={
-                'verbose_name': '定时任务',
-                'verbose_name_plural': '定时任务',
-                'ordering': ['name'],
+                "verbose_name": "定时任务",
+                "verbose_name_plural": "定时任务",
+                "ordering": ["name"],
             },
         ),
     ]

@@ -119,7 +119,7 @@ def test_a_changed_text_must_be_agreed_again(stage):
 
 
 def test_a_listed_research_scenario_becomes_a_challenge_linked_both_ways(stage):
-    scenario = make_listed_scenario(scenario_type=ScenarioType.RESEARCH)
+    scenario = make_listed_scenario(scenario_type=ScenarioType.RESEARCH, intellectual_property="双方共有。")
     programme = make.make_programme(stage)
     challenge = needs.challenge_from_scenario(
         scenario_id=scenario.pk, programme_id=programme.pk, acting_user=stage.handler
