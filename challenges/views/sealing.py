@@ -6,6 +6,7 @@ The pages carry their data as JSON in the document; everything secret happens in
 
 import json
 from collections.abc import Callable
+from datetime import UTC
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -395,7 +396,7 @@ def finalise(request: HttpRequest, key: str) -> HttpResponse:
     return JsonResponse(
         {
             "receipt": version.receipt,
-            "received_at": version.received_at.isoformat(),
+            "received_at": version.received_at.astimezone(UTC).isoformat(),
             "bid": str(version.bid.public_id),
             "version": version.number,
         },

@@ -5,6 +5,8 @@ Everything secret happens in Chromium. Steps whose pages add nothing by script r
 
 import json
 import os
+import subprocess
+import sys
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,9 +16,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from accounts.enums import Role
 from challenges import records
 from challenges.enums import BidState, ChallengeState, EnvelopeKind, OpenerCapacity
-from challenges.models import Award, Bid, BidVersion, Challenge
+from challenges.models import Award, Bid, BidDraft, BidVersion, Challenge
+from challenges.sealing.keys import KeyPair, public_key_of
+from challenges.sealing.officer_files import lock_key
 from challenges.sealing.verification import Anchors, verify_record
 from challenges.services import bids, decision, openers, programmes, projects
 from core import clock
@@ -24,6 +29,7 @@ from core.clock import frozen
 from tests.challenges.sealing.page_server import MODULES
 from tests.e2e.conftest import WIDTHS
 from tests.factories import challenges as make
+from tests.factories.accounts import PASSWORD, make_person
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -93,15 +99,15 @@ def picture(page: Page, name: str) -> None:
 
 
 def is_accessible(page: Page, name: str) -> None:
-    """axe finds nothing and nothing overflows, at both widths, as the page stands now."""
+    """axe finds nothing in the page as it stands now, and nothing overflows at either width."""
     picture(page, name)
     size = page.viewport_size or {}
     for width in WIDTHS.values():
         page.set_viewport_size({"width": width, "height": 900})
-        result = Axe().run(page, options=RULES)
-        assert [f"{name} {one['id']} {one['nodes'][0]['html'][:200]}" for one in result.response["violations"]] == []
         overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert overflow <= 0, f"{name} overflows by {overflow} px at {width}"
+    result = Axe().run(page, options=RULES)
+    assert [f"{name} {one['id']} {one['nodes'][0]['html'][:200]}" for one in result.response["violations"]] == []
     page.set_viewport_size(size)
 
 
@@ -150,6 +156,15 @@ def appoint_with_browser_keys(open_page: Any, stage: make.Stage, annual_list: An
     return files
 
 
+def step_up(page: Page, address: str) -> None:
+    """The page asks for the password once more before it shows the ceremony."""
+    page.goto(address)
+    page.wait_for_url("**/account/reauthenticate/**")
+    page.fill("input[name=password]", PASSWORD)
+    page.click("main form button")
+    page.wait_for_url(f"**{address}")
+
+
 def open_in_two_browsers(
     open_page: Any,
     stage: make.Stage,
@@ -163,8 +178,8 @@ def open_in_two_browsers(
     first_user, second_user = stage.opener_users[:2]
     address = f"/desk/challenges/items/{challenge.code}/open/{kind}/"
     first, second = open_page(first_user, bypass_csp=looked_at), open_page(second_user)
-    first.goto(address)
-    second.goto(address)
+    step_up(first, address)
+    step_up(second, address)
     if looked_at:
         is_accessible(first, "opening-choose")
     first.click("button:text('开始开启')")
@@ -339,7 +354,7 @@ def test_m1_with_a_race_in_browsers(open_page, tmp_path):
             project = make.contract(stage, award, award.bid.submitted_by, starts_on=date(2026, 12, 31))
             assert project.is_race
         record_is_verified_in_a_browser(open_page, challenge, receipts, tmp_path)
-    finish_the_race(stage, challenge)
+    finish_projects(stage, challenge)
     challenge.refresh_from_db()
     assert challenge.state == ChallengeState.FINISHED
     record = records.challenge_record(challenge) | {"receipts": receipts}
@@ -374,8 +389,8 @@ def record_is_verified_in_a_browser(open_page: Any, challenge: Challenge, receip
     page.context.close()
 
 
-def finish_the_race(stage: make.Stage, challenge: Challenge) -> None:
-    """Both projects: milestones, acceptance, evaluation; then the challenge is finished."""
+def finish_projects(stage: make.Stage, challenge: Challenge) -> None:
+    """Every project: milestones, acceptance, evaluation; then the challenge is finished."""
     for project in challenge.projects.select_related("award__bid__submitted_by"):
         solver = project.award.bid.submitted_by
         for sequence in (1, 2):
@@ -406,3 +421,214 @@ def finish_the_race(stage: make.Stage, challenge: Challenge) -> None:
             result_text="已在两个闸口部署。",
         )
     projects.challenge_finish(challenge_id=challenge.pk, acting_user=stage.handler)
+
+
+def key_files(stage: make.Stage, folder: Path) -> dict[int, Path]:
+    """Key files of officers whose keys the factory made; user id → file."""
+    files = {}
+    for user in stage.opener_users:
+        raw = stage.private_keys[str(user.officer_keys.get().public_id)]
+        files[user.pk] = folder / f"{user.username}.json"
+        files[user.pk].write_text(json.dumps(lock_key(KeyPair(public_key_of(raw), raw), PASSPHRASE)))
+    return files
+
+
+def test_m2_with_negotiation_in_browsers(open_page, tmp_path):
+    with frozen(datetime(2026, 11, 24, 10, 0, tzinfo=clock.BEIJING)):
+        stage = make.make_stage()
+        challenge = make.make_published_challenge(stage, make.make_programme(stage, "M2"))
+        bidder = make.make_bidder("甲公司")
+        page = open_page(bidder)
+        begin_bid(page, challenge)
+        write_bid(page, route="多模态融合", grant="200")
+        receipt = hand_in(page, tmp_path)
+        page.context.close()
+    files = key_files(stage, tmp_path)
+    with frozen(make.after_deadline(challenge)):
+        bids.challenges_freeze_due()
+        challenge.refresh_from_db()
+        open_in_two_browsers(open_page, stage, challenge, EnvelopeKind.TECHNICAL, files)
+        make.pass_formal_check(stage, challenge)
+        panel = make.draw_panel(stage, challenge, "review")
+        make.declare_all(panel)
+        make.review.review_start(challenge_id=challenge.pk, acting_user=stage.handler)
+        make.score_all(panel)
+        open_in_two_browsers(open_page, stage, challenge, EnvelopeKind.PRICE, files)
+        make.review.review_complete(challenge_id=challenge.pk, acting_user=stage.handler)
+        decision.negotiation_start(challenge_id=challenge.pk, acting_user=stage.handler)
+        challenge.refresh_from_db()
+        assert challenge.state == ChallengeState.NEGOTIATING
+        decision.negotiation_end(
+            challenge_id=challenge.pk, acting_user=stage.handler, record="双方约定在第二闸口先行部署。"
+        )
+        make.decide(stage, challenge, [make.winner(challenge.bids.get())])
+        decision.publicity_start(challenge_id=challenge.pk, acting_user=stage.approver)
+    with frozen(make.after_deadline(challenge) + timedelta(days=8)):
+        decision.challenge_award(challenge_id=challenge.pk, acting_user=stage.approver)
+        make.contract(stage, Award.objects.get(), bidder, starts_on=date(2026, 12, 31))
+        finish_projects(stage, challenge)
+    challenge.refresh_from_db()
+    assert challenge.state == ChallengeState.FINISHED
+    assert challenge.chain.filter(kind="negotiated").count() == 1
+    record = records.challenge_record(challenge) | {"receipts": [receipt]}
+    assert verify_record(record, Anchors(root=challenge.freeze["body"]["root"])).failures == []
+
+
+# --- what goes wrong on the way ---------------------------------------------------------------------------------------
+
+
+def open_draft(page: Page, challenge: Challenge) -> None:
+    page.goto(f"/desk/challenges/items/{challenge.code}/seal/")
+    page.fill("#sealing input[type=password]", DRAFT_PASSPHRASE)
+    page.click("button:text('打开草稿')")
+    expect(page.locator("#sealing .task-list li")).to_have_count(6)
+
+
+def saved(page: Page) -> None:
+    expect(page.locator(".save-state")).to_contain_text("加密保存")
+
+
+def test_drafts_of_colleagues_broken_networks_and_second_windows(open_page, tmp_path):
+    stage = make.make_stage()
+    challenge = make.make_published_challenge(stage)
+    user = make.make_bidder("甲公司")
+    colleague = make_person(Role.VENDOR_STAFF, organisation=user.current_organisation)
+    page, other = open_page(user, bypass_csp=True), open_page(colleague)
+    begin_bid(page, challenge)
+    page.click(".task-list >> text=技术方案与路线")
+    enter(page, "技术方案", "甲写的方案")
+    enter(page, "技术路线", "甲写的路线")
+    saved(page)
+    stored = BidDraft.objects.get()
+    assert "甲写的方案" not in stored.ciphertext
+
+    # A colleague opens the same draft with the same passphrase, and saves first.
+    open_draft(other, challenge)
+    other.click(".task-list >> text=技术方案与路线")
+    assert other.get_by_label("技术方案").input_value() == "甲写的方案"
+    enter(other, "技术方案", "乙改过的方案")
+    other.click("text=返回标书内容 >> nth=0")
+    expect(other.locator(".save-state")).to_contain_text("加密保存")
+    enter(page, "技术路线", "甲又改的路线")
+    page.focus("textarea >> nth=0")
+    expect(page.locator("#sealing h2")).to_have_text("同事已保存了更新的草稿")
+    expect(page.locator("#sealing fieldset")).to_contain_text("甲又改的路线")
+    expect(page.locator("#sealing fieldset")).to_contain_text("乙改过的方案")
+    is_accessible(page, "sealing-conflict")
+    page.check("#solution-theirs")
+    page.click("text=按所选内容继续")
+    saved(page)
+    page.click(".task-list >> text=技术方案与路线")
+    assert page.get_by_label("技术方案").input_value() == "乙改过的方案"
+    page.click("text=← 返回标书内容")
+
+    # The network goes; what is typed outlives even the window.
+    page.context.set_offline(True)
+    page.click(".task-list >> text=负责人与团队")
+    enter(page, "项目负责人", "离线时写的王工")
+    expect(page.locator(".save-state")).to_contain_text("草稿已存在本机")
+    picture(page, "sealing-offline")
+    context = page.context
+    page.close()
+    context.set_offline(False)
+    page = context.new_page()
+    page.goto(f"/desk/challenges/items/{challenge.code}/seal/")
+    expect(page.locator("#sealing .notice")).to_contain_text("没有送到平台的草稿")
+    page.fill("#sealing input[type=password]", DRAFT_PASSPHRASE)
+    page.click("button:text('打开草稿')")
+    saved(page)
+    page.click(".task-list >> text=负责人与团队")
+    assert page.get_by_label("项目负责人").input_value() == "离线时写的王工"
+
+    # Two windows: the second is told, and nothing is handed in twice.
+    write_bid_from_list(page)
+    second = context.new_page()
+    open_draft(second, challenge)
+    second.click("button:text('核对并封标')")
+    first_receipt = hand_in(page, tmp_path)
+    second.check("#sure")
+    second.click("button:text('封标并提交')")
+    expect(second.locator("[role=alert]")).to_contain_text("提交了第 1 版")
+    picture(second, "sealing-second-window")
+    second.close()
+    assert BidVersion.objects.count() == 1
+
+    # The answer is lost: the page asks again with the same number and gets the same receipt.
+    open_draft(page, challenge)
+    page.click("button:text('核对并封标')")
+    lost: list[int] = []
+
+    def lose_the_first(route: Any) -> None:
+        if lost:
+            route.continue_()
+            return
+        lost.append(route.fetch().status)
+        route.abort()
+
+    page.route("**/seal/finalise/", lose_the_first)
+    receipt = hand_in(page, tmp_path)
+    assert lost == [201]
+    versions = BidVersion.objects.order_by("number")
+    assert [version.receipt for version in versions] == [first_receipt, receipt]
+
+    # Withdrawn, and handed in once more from the command line.
+    page.goto(f"/desk/challenges/items/{challenge.code}/seal/")
+    page.on("dialog", lambda dialog: dialog.accept())
+    with page.expect_download():
+        page.click("button:text('撤回标书')")
+    expect(page.locator("[data-standing-told]")).to_contain_text("撤回确认已下载")
+    assert Bid.objects.get().state == BidState.WITHDRAWN
+    page.reload()
+    hand_in_from_the_command_line(page, challenge, user, tmp_path)
+    assert Bid.objects.get().version == 3
+    assert Bid.objects.get().state == BidState.SEALED
+
+
+def write_bid_from_list(page: Page) -> None:
+    """What is still missing after the draft, then the check page."""
+    page.click("text=← 返回标书内容")
+    page.click(".task-list >> text=指标响应")
+    for index in range(len(make.INDICATORS)):
+        enter(page, "承诺达到", "达到榜单要求", index)
+    page.click("text=← 返回标书内容")
+    page.click(".task-list >> text=报价")
+    enter(page, "申请财政资助", "250")
+    enter(page, "自筹（万元）", "0")
+    saved(page)
+    page.click("text=保存，去核对")
+
+
+def hand_in_from_the_command_line(page: Page, challenge: Challenge, user: Any, folder: Path) -> None:
+    """As the page's own instructions say: call.json, bid.json, price.json, seal, upload."""
+    page.click("summary:has-text('命令行工具')")
+    with page.expect_download() as download:
+        page.click("text=下载 call.json")
+    download.value.save_as(folder / "call.json")
+    bid = json.loads(page.locator("pre.command").first.inner_text())
+    bid["manifest"] = make.manifest_of(user)
+    (folder / "bid.json").write_text(json.dumps(bid))
+    (folder / "price.json").write_text(json.dumps(make.price_of()))
+    names = [f"--{name}={folder / name}.json" for name in ("call", "bid", "price")]
+    command = [sys.executable, "-m", "challenges.sealing", "seal", *names, f"--out={folder / 'out'}"]
+    subprocess.run(command, check=True, timeout=60, cwd=Path(__file__).parents[2])
+    for kind in EnvelopeKind.values:
+        page.set_input_files(f"input[name={kind}]", folder / "out" / f"{kind}.sealed")
+    with page.expect_download() as receipt:
+        page.click("button:text('上传并提交')")
+    receipt.value.save_as(folder / "command-line-receipt.json")
+    expect(page.locator("[data-ready-envelopes] [data-told]")).to_contain_text("已接收：第 3 版")
+
+
+def test_fifty_megabytes_are_sealed_and_handed_in_from_the_page(open_page, tmp_path):
+    stage = make.make_stage()
+    challenge = make.make_published_challenge(stage)
+    plan = tmp_path / "方案.pdf"
+    plan.write_bytes(os.urandom(50 << 20))
+    page = open_page(make.make_bidder())
+    begin_bid(page, challenge)
+    write_bid(page, route="多模态融合", grant="250", attachment=plan)
+    receipt = hand_in(page, tmp_path)
+    seconds = float(page.locator("#sealing").get_attribute("data-sealed"))
+    print(f"50 MB sealed and uploaded in {seconds} s")
+    technical = next(one for one in receipt["body"]["envelopes"] if one["kind"] == "technical")
+    assert 50 << 20 < technical["size"] < 1.12 * (51 << 20)
