@@ -80,6 +80,9 @@ def main() -> int:
         before = get_engine().current(INDEXES["capability"].schema)
         figures["reindex_seconds"] = rebuild(options.kills)
         middle = get_engine().current(INDEXES["capability"].schema)
+        # A rebuild that was killed after its first index was through has made two generations of that one.
+        replaced = IndexBuild.objects.filter(index="capability", state="retired").order_by("-finished_at", "-pk")
+        former = replaced.values_list("generation", flat=True)[0]
         figures["rollback_seconds"] = rebuild(0, "--rollback")
         after = get_engine().current(INDEXES["capability"].schema)
         deadline = time.monotonic() + 1800
@@ -100,7 +103,7 @@ def main() -> int:
         "failed_writes": crew.counted["write failed"],
         "lost_updates": sum(count or 0 for count in work.drift().values()),
         "rebuilt": middle != before,
-        "rolled_back": after == before,
+        "rolled_back": after == former,
     }
     if figures["failed_searches"] or figures["failed_writes"]:
         failures += ["searches or writes failed", *crew.errors[:2]]
