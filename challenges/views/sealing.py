@@ -196,6 +196,7 @@ def envelope_keys(request: HttpRequest, code: str) -> HttpResponse:
                 "id": str(opener.key.public_id),
                 "name": str(opener.user),
                 "organisation": str(opener.organisation.public_id),
+                "place": f"{opener.get_capacity_display()} · {opener.organisation.name}",
                 "public_key": opener.key.public_key,
                 "fingerprint": opener.key.fingerprint,
             }

@@ -507,6 +507,7 @@ def test_drafts_of_colleagues_broken_networks_and_second_windows(open_page, tmp_
     other.click(".task-list >> text=技术方案与路线")
     assert other.get_by_label("技术方案").input_value() == "甲写的方案"
     enter(other, "技术方案", "乙改过的方案")
+    enter(other, "技术路线", "乙写的路线")
     other.click("text=返回标书内容 >> nth=0")
     expect(other.locator(".save-state")).to_contain_text("加密保存")
     enter(page, "技术路线", "甲又改的路线")

@@ -93,7 +93,7 @@ function start() {
       "ul",
       { class: "task-list" },
       data.officers.map((officer) =>
-        element("li", {}, element("div", {}, officer.name, element("span", { class: "hint" }, element("code", { class: "fingerprint" }, spokenFingerprint(fromBase64(officer.public_key)))))),
+        element("li", {}, element("div", {}, `${officer.name}（${officer.place}）`, element("span", { class: "hint" }, element("code", { class: "fingerprint" }, spokenFingerprint(fromBase64(officer.public_key)))))),
       ),
     ),
     paragraph("生成前请打电话与每位开启人核对指纹：念前四组和后四组即可。指纹不一致就不要生成，并报告平台。", "small"),
