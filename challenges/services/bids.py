@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -227,7 +227,7 @@ def _receive(challenge_id: int, acting_user: User, kind: str, chunks: Iterable[b
         ticket.challenge.refresh_from_db()
         _refuse_unless_open(ticket.challenge)
         try:
-            inspect_envelope(file, digests.size, ticket.context(kind), key.fingerprint)
+            inspect_envelope(cast(BinaryIO, file), digests.size, ticket.context(kind), key.fingerprint)
         except SealingError as error:
             raise InvalidInput({"file": [error.message]}) from error
         found = digests.result(kind)

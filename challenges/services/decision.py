@@ -153,22 +153,22 @@ def decision_make(
         deviation_reason=deviation_reason.strip(),
         decided_by=acting_user,
     )
-    ranks = {str(row.bid.public_id): row for row in ranked_results(challenge) if row.bid is not None}
+    ranks = {str(row.bid.public_id): (row, row.bid) for row in ranked_results(challenge) if row.bid is not None}
     chosen = {str(row["bid"]) for row in winners}
     for row in winners:
-        result = ranks[str(row["bid"])]
+        result, bid = ranks[str(row["bid"])]
         Award.objects.create(
             decision=decision,
-            bid=result.bid,
+            bid=bid,
             rank=result.rank,
             grant_fen=row["grant_fen"],
             technical_route=str(row.get("technical_route", "")).strip(),
         )
-    for key, result in ranks.items():
-        if result.bid is None or result.bid.state == BidState.DISQUALIFIED:
+    for key, (_result, bid) in ranks.items():
+        if bid.state == BidState.DISQUALIFIED:
             continue
         state = BidState.PROPOSED if key in chosen else BidState.RESERVE
-        Bid.objects.filter(pk=result.bid.pk).update(state=state)
+        Bid.objects.filter(pk=bid.pk).update(state=state)
     chain_append(
         challenge,
         "decided",

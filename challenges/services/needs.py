@@ -93,7 +93,7 @@ def apply_values(challenge: Challenge, values: Mapping[str, Any], allowed: froze
 def put_indicators(challenge: Challenge, rows: Sequence[Mapping[str, str]]) -> None:
     """Replace the indicators by `rows`, in order; rows without any text are left out."""
     kept = [row for row in rows if any(str(row.get(name, "")).strip() for name in INDICATOR_FIELDS)]
-    longest = {name: Indicator._meta.get_field(name).max_length or 0 for name in INDICATOR_FIELDS}
+    longest = {name: getattr(Indicator._meta.get_field(name), "max_length", 0) for name in INDICATOR_FIELDS}
     problems = [
         _("第 %(row)d 项指标的内容过长，每栏最多 %(longest)d 个字。") % {"row": position, "longest": longest[name]}
         for position, row in enumerate(kept, 1)

@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 from django.core.files.base import File
@@ -281,7 +281,7 @@ def _attachment_sinks() -> Iterator[tuple[list[tuple[str, Any]], Any]]:
     def sink_for(name: str, _media_type: str, _size: int) -> BinaryIO:
         file = NamedTemporaryFile()
         sinks.append((name, file))
-        return file
+        return cast(BinaryIO, file)
 
     try:
         yield sinks, sink_for
