@@ -48,6 +48,7 @@ DESK_MENU = (
         (Role.DEMAND_SUBMITTER,),
         (
             (_("我的需求"), "scenarios:own"),
+            (_("对接"), "matching:engagements"),
             (_("填报需求"), "scenarios:create"),
             (_("批量导入需求"), "scenarios:import"),
         ),
@@ -71,6 +72,7 @@ DESK_MENU = (
         (Role.VENDOR_STAFF,),
         (
             (_("推荐给我的需求"), "matching:recommended"),
+            (_("对接"), "matching:engagements"),
             (_("我的能力"), "vendors:own"),
             (_("供给方资料"), "vendors:profile"),
             (_("批量导入能力"), "vendors:import"),

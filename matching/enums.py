@@ -29,3 +29,28 @@ class Trigger(models.TextChoices):
     LIST = "list", _("清单发布")
     CAPABILITY = "capability", _("能力上架")
     PERSON = "person", _("人工发起")
+
+
+class EngagementState(models.TextChoices):
+    """What follows between a listed demand and one vendor (domain.md §3.3, after LISTED)."""
+
+    INTERESTED = "interested", _("已表达意向")
+    MATCHING = "matching", _("对接中")
+    TRIAL = "trial", _("试用验证中")
+    INTENT = "intent", _("已达成意向")
+    CONTRACTED = "contracted", _("已签约")
+    DELIVERED = "delivered", _("已落地")
+    CLOSED = "closed", _("未达成")
+
+
+class ProcurementMethod(models.TextChoices):
+    """Routes of 政府采购法 26; a fiscal contract names one and its notice or contract number (V19)."""
+
+    OPEN_TENDER = "open_tender", _("公开招标")
+    INVITED_TENDER = "invited_tender", _("邀请招标")
+    NEGOTIATION = "negotiation", _("竞争性谈判")
+    CONSULTATION = "consultation", _("竞争性磋商")
+    INQUIRY = "inquiry", _("询价")
+    SINGLE_SOURCE = "single_source", _("单一来源")
+    INNOVATIVE = "innovative", _("创新采购（首购、订购）")
+    FRAMEWORK = "framework", _("框架协议")

@@ -35,3 +35,12 @@ class VendorRecommended(Event):
     recommendation_ids: list[int] = field(default_factory=list)
     list_id: int | None = None
     capability_id: int | None = None
+
+
+@dataclass(frozen=True)
+class EngagementMoved(Event):
+    topic: ClassVar[str] = "matching.engagement.moved"
+    engagement_id: int
+    action: str
+    target: str
+    by_owner: bool

@@ -8,7 +8,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core.clock import now
-from matching.enums import Direction, Level, MatchingStage, Trigger
+from core.transitions import state_check
+from matching.enums import Direction, EngagementState, Level, MatchingStage, ProcurementMethod, Trigger
 from scenarios.models import QuarterlyList, Scenario
 from search.models import CollectionStatistics
 from vendors.models import Capability, VendorProfile
@@ -187,3 +188,49 @@ class ListMatching(models.Model):
         demands = self.items_done / self.items_total if self.items_total else 0.0
         vendors = self.vendors_done / self.vendors_total if self.vendors_total else 0.0
         return int(50 * demands + 50 * vendors)
+
+
+class Engagement(models.Model):
+    """对接 between a listed demand and one vendor. The demand's public label follows the furthest of them (§10.7).
+
+    Intent, contract and delivery need both sides; one side's word alone is only a claim (V20).
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    scenario = models.ForeignKey(Scenario, on_delete=models.PROTECT, related_name="engagements")
+    vendor = models.ForeignKey(VendorProfile, on_delete=models.PROTECT, related_name="engagements")
+    capability = models.ForeignKey(Capability, null=True, on_delete=models.SET_NULL, related_name="engagements")
+    state = models.CharField(
+        _("状态"), max_length=12, choices=EngagementState.choices, default=EngagementState.INTERESTED
+    )
+    message = models.TextField(_("意向说明"))
+    trial_plan = models.TextField(_("试用方案与数据安全约定"), blank=True)
+    trial_ends_on = models.DateField(_("试用截止"), null=True, blank=True)
+    owner_confirms = models.CharField(max_length=12, blank=True)
+    vendor_confirms = models.CharField(max_length=12, blank=True)
+    procurement_method = models.CharField(_("采购方式"), max_length=16, choices=ProcurementMethod.choices, blank=True)
+    procurement_number = models.CharField(_("采购公告或合同编号"), max_length=80, blank=True)
+    contract_digest = models.CharField(_("合同文件摘要"), max_length=64, blank=True)
+    amount_fen = models.PositiveBigIntegerField(_("合同金额"), null=True, blank=True)
+    outcome = models.TextField(_("落地情况"), blank=True)
+    closing_reason = models.TextField(_("未达成原因"), blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=now, editable=False)
+    respond_by = models.DateField(_("答复期限"), null=True)
+    moved_at = models.DateTimeField(default=now)
+
+    class Meta:
+        verbose_name = _("对接")
+        verbose_name_plural = _("对接")
+        ordering = ["-pk"]
+        constraints = [
+            state_check(EngagementState, "engagement_state"),
+            models.UniqueConstraint(
+                fields=["scenario", "vendor"],
+                condition=~Q(state="closed"),
+                name="one_open_engagement_each",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scenario} · {self.vendor}"

@@ -4,6 +4,7 @@ from typing import Any
 
 from accounts.enums import Role
 from accounts.permissions import acts_for, has_role, is_signed_in, organisation_of
+from matching.models import Engagement
 from scenarios.models import QuarterlyList, Scenario
 from scenarios.permissions import may_see_list, responsible_for_region
 from vendors.models import Capability, VendorProfile
@@ -48,3 +49,26 @@ def may_see_list_matching(user: Any, quarterly_list: QuarterlyList) -> bool:
 def may_change_profile(user: Any) -> bool:
     """The weights are the province's own rule: its reviewers change them, with a reason on record."""
     return has_role(user, Role.PROVINCIAL_REVIEWER)
+
+
+# --- engagements -------------------------------------------------------------------------------------------------
+
+
+def acts_for_demand(user: Any, engagement: Engagement) -> bool:
+    return acts_for(user, engagement.scenario.owner_id) and has_role(user, Role.DEMAND_SUBMITTER)
+
+
+def acts_for_supply(user: Any, engagement: Engagement) -> bool:
+    return acts_for(user, engagement.vendor.organisation_id) and has_role(user, Role.VENDOR_STAFF)
+
+
+def acts_for_either(user: Any, engagement: Engagement) -> bool:
+    return acts_for_demand(user, engagement) or acts_for_supply(user, engagement)
+
+
+def may_see_engagement(user: Any, engagement: Engagement) -> bool:
+    """The two sides, the demand's reviewers and the supervisor; never another vendor."""
+    return acts_for_either(user, engagement) or (
+        has_role(user, Role.PROVINCIAL_REVIEWER, Role.SUPERVISOR)
+        or (has_role(user, Role.FIRST_REVIEWER) and responsible_for_region(user, engagement.scenario))
+    )

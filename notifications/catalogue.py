@@ -263,6 +263,14 @@ _MESSAGES = (
         _("现在的角色：%(roles)s。如有疑问请联系本机构管理员。"),
         mail=False,
     ),
+    # Engagements (domain.md §3.3).
+    Message(
+        "engagement.moved",
+        Group.TODO,
+        _("对接%(step)s：%(title)s"),
+        _("“%(title)s”的对接：%(other)s%(step)s，当前状态“%(state)s”。请登录查看并办理下一步。"),
+        "matching:engagement",
+    ),
     # 揭榜挂帅 (domain.md §2). Before the opening a notice about a bid goes to its bidder and names no other.
     Message(
         "challenge.call",

@@ -1,13 +1,15 @@
 """Who is told what, and when: subscriptions to the events of the apps below. No rules here but the addressing."""
 
+from django.utils.translation import gettext_lazy
+
 from accounts.enums import Role
 from accounts.events import OrganisationTransitioned, RolesChanged
 from accounts.models import Membership, Organisation
 from core.models import AuditEntry
 from core.outbox import subscribe
 from core.quarters import Quarter
-from matching.events import VendorRecommended
-from matching.models import Recommendation
+from matching.events import EngagementMoved, VendorRecommended
+from matching.models import Engagement, Recommendation
 from notifications.events import MailRequested
 from notifications.selectors import (
     demand_side_of,
@@ -386,3 +388,45 @@ def roles_changed(event: RolesChanged) -> None:
 @subscribe(MailRequested, name="notifications.send_mail", atomic=False)
 def send_mail(event: MailRequested) -> None:
     delivery_send(delivery_id=event.delivery_id)
+
+
+# --- engagements -------------------------------------------------------------------------------------------------
+
+ENGAGEMENT_STEPS = {
+    "begin": gettext_lazy("表达了意向"),
+    "accept": gettext_lazy("接受对接"),
+    "trial": gettext_lazy("开始试用"),
+    "confirm_intent": gettext_lazy("确认达成意向"),
+    "confirm_contract": gettext_lazy("确认签约"),
+    "confirm_deliver": gettext_lazy("确认落地"),
+    "intent": gettext_lazy("确认达成意向"),
+    "contract": gettext_lazy("确认签约"),
+    "deliver": gettext_lazy("确认落地"),
+    "close": gettext_lazy("结束了对接"),
+}
+
+
+@subscribe(EngagementMoved, name="notifications.engagement_moved")
+def engagement_moved(event: EngagementMoved) -> None:
+    """Each step goes to the other side."""
+    engagement = (
+        Engagement.objects.select_related("scenario__owner", "vendor__organisation")
+        .filter(pk=event.engagement_id)
+        .first()
+    )
+    if engagement is None:
+        return
+    owner, vendor = engagement.scenario.owner, engagement.vendor.organisation
+    notify(
+        "engagement.moved",
+        recipients=supply_side_of(vendor) if event.by_owner else demand_side_of(owner),
+        key=f"{engagement.pk}:{event.action}:{event.target}",
+        values={
+            "title": engagement.scenario.title,
+            "other": (owner if event.by_owner else vendor).name,
+            "step": str(ENGAGEMENT_STEPS[event.action]),
+            "state": engagement.get_state_display(),
+        },
+        url_arguments=[str(engagement.public_id)],
+        organisation=vendor if event.by_owner else owner,
+    )

@@ -60,6 +60,12 @@ NEEDS: tuple[dict[str, Any], ...] = (
         "content": "研究高温外壁温度场反演衬砖残厚的方法，建立烧损趋势模型，提前七天给出停窑建议。",
         "expected_result": "在线监测装置两套，反演软件一套，发明专利两项。",
     },
+    {
+        "title": "海上风电叶片前缘腐蚀无人机自主检测技术",
+        "background": "叶片检查靠停机吊篮，一台要停一天，海况窗口少，早期腐蚀发现不了。",
+        "content": "研究运行或低速转动状态下无人机自主跟随飞行与高清成像方法，识别前缘腐蚀、裂纹和雷击点并定级。",
+        "expected_result": "自主检测系统一套，缺陷图谱一个，作业规程一项。",
+    },
 )
 INDICATORS = (
     [
@@ -69,6 +75,10 @@ INDICATORS = (
     [
         {"name": "残厚反演误差", "baseline": "—", "target": "15", "unit": "毫米", "method": "停窑实测对比"},
         {"name": "提前预警天数", "baseline": "0", "target": "7", "unit": "天", "method": "运行记录核查"},
+    ],
+    [
+        {"name": "缺陷检出率", "baseline": "60", "target": "95", "unit": "%", "method": "与吊篮检查逐片比对"},
+        {"name": "单台检测时间", "baseline": "480", "target": "60", "unit": "分钟", "method": "现场实测"},
     ],
 )
 SCHOOLS = ("泰山示例大学", "黄河示例理工学院", "半岛示例研究院")
@@ -134,8 +144,8 @@ class ChallengeStory:
                 values={
                     "title": "2026年度关键技术“揭榜挂帅”计划（示例）",
                     "basis": "山东省“十四五”数字强省建设规划",
-                    "call_text": "面向全省企事业单位征集制约产业数字化的关键技术需求。每单位限报一项，须有自有资金投入，"
-                    "指标可考核，产权归属明确。逾期系统自动关闭。",
+                    "call_text": "面向全省企事业单位征集制约产业数字化的关键技术需求。每单位限报一项，"
+                    "须有自有资金投入，指标可考核，产权归属明确。逾期系统自动关闭。",
                     "needs_open_at": CALLED,
                     "needs_close_at": datetime(2026, 10, 9, 17, tzinfo=BEIJING),
                     "check_due_at": datetime(2026, 10, 9, 23, tzinfo=BEIJING),
@@ -149,7 +159,7 @@ class ChallengeStory:
         """Listed scenarios of type 技术攻关, each now also a challenge."""
         rows = Scenario.objects.filter(
             state=ScenarioState.LISTED, scenario_type=ScenarioType.RESEARCH, listed_at__lt=CONVERTED
-        ).order_by("code")[:2]
+        ).order_by("code")[: len(DEADLINES) - len(NEEDS)]
         with frozen(CONVERTED):
             return [
                 needs.challenge_from_scenario(scenario_id=row.pk, programme_id=programme.pk, acting_user=self.handler)
@@ -176,7 +186,7 @@ class ChallengeStory:
                         "indicators": indicators,
                         "category": Category.objects.current().filter(code="2.1").first()
                         or Category.objects.current().order_by("position").first(),
-                        "intellectual_property": "研究成果由双方共有，需求单位在本企业内免费使用，对外许可收益按投入分配。",
+                        "intellectual_property": "双方共有，需求单位在本企业内免费使用，对外许可收益按投入分配。",
                         "acceptance_method": "第三方检测报告与现场验证相结合。",
                         "duration_months": 24,
                         "own_funding_fen": 300_000_000,
