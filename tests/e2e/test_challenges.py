@@ -23,7 +23,7 @@ from challenges.models import Award, Bid, BidDraft, BidVersion, Challenge
 from challenges.sealing.keys import KeyPair, public_key_of
 from challenges.sealing.officer_files import lock_key
 from challenges.sealing.verification import Anchors, verify_record
-from challenges.services import bids, decision, openers, programmes, projects
+from challenges.services import bids, clarification, decision, openers, programmes, projects
 from core import clock
 from core.clock import frozen
 from tests.challenges.sealing.page_server import MODULES
@@ -99,13 +99,22 @@ def picture(page: Page, name: str) -> None:
 
 
 def is_accessible(page: Page, name: str) -> None:
-    """axe finds nothing in the page as it stands now, and nothing overflows at either width."""
+    """axe finds nothing in the page as it stands now; nothing overflows at either width, in small or large type."""
     picture(page, name)
     size = page.viewport_size or {}
     for width in WIDTHS.values():
         page.set_viewport_size({"width": width, "height": 900})
-        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert overflow <= 0, f"{name} overflows by {overflow} px at {width}"
+        for large in (True, False):
+            overflow = page.evaluate(
+                """(large) => {
+                  const frame = document.documentElement;
+                  if (large) frame.setAttribute("data-text", "large");
+                  else frame.removeAttribute("data-text");
+                  return frame.scrollWidth - frame.clientWidth;
+                }""",
+                large,
+            )
+            assert overflow <= 0, f"{name} overflows by {overflow} px at {width}, large type: {large}"
     result = Axe().run(page, options=RULES)
     assert [f"{name} {one['id']} {one['nodes'][0]['html'][:200]}" for one in result.response["violations"]] == []
     page.set_viewport_size(size)
@@ -494,8 +503,7 @@ def test_drafts_of_colleagues_broken_networks_and_second_windows(open_page, tmp_
     user = make.make_bidder("甲公司")
     colleague = make_person(Role.VENDOR_STAFF, organisation=user.current_organisation)
     page, other = open_page(user, bypass_csp=True), open_page(colleague)
-    begin_bid(page, challenge)
-    page.click(".task-list >> text=技术方案与路线")
+    begin_by_keyboard(page, challenge)
     enter(page, "技术方案", "甲写的方案")
     enter(page, "技术路线", "甲写的路线")
     saved(page)
@@ -581,8 +589,54 @@ def test_drafts_of_colleagues_broken_networks_and_second_windows(open_page, tmp_
     assert Bid.objects.get().state == BidState.WITHDRAWN
     page.reload()
     hand_in_from_the_command_line(page, challenge, user, tmp_path)
-    assert Bid.objects.get().version == 3
-    assert Bid.objects.get().state == BidState.SEALED
+    bid = Bid.objects.get()
+    assert (bid.version, bid.state) == (3, BidState.SEALED)
+
+    # The call changes: the bid stands only once that is confirmed.
+    clarification.challenge_clarify(
+        challenge_id=challenge.pk,
+        acting_user=stage.handler,
+        values={"content": f"{make.NEED['content']}增加集卡车号识别。"},
+        reason="增加车号识别",
+        material=True,
+    )
+    page.reload()
+    page.click("button:text('现有标书继续有效')")
+    expect(page.locator("[data-standing-told]")).to_contain_text("已确认：标书按榜单第 2 版继续有效")
+    bid.refresh_from_db()
+    assert bid.confirmed_content_version == 2
+
+    # An answer that was never received is asked for after the deadline, from the browser that sent the request.
+    challenge.refresh_from_db()
+    last = bid.versions.get(number=3)
+    entry = f"pending-bid:{challenge.public_id}:{user.current_organisation.public_id}"
+    pending = json.dumps({"idempotency_key": last.idempotency_key, "envelopes": []})
+    page.evaluate("([entry, pending]) => localStorage.setItem(entry, pending)", [entry, pending])
+    with frozen(make.after_deadline(challenge)):
+        page.goto(f"/desk/challenges/items/{challenge.code}/seal/")
+        is_accessible(page, "sealing-closed-unanswered")
+        with page.expect_download() as download:
+            page.click("button:text('查询提交结果')")
+        download.value.save_as(tmp_path / "late.json")
+        expect(page.locator("[data-unanswered] [data-told]")).to_contain_text("已在截止前接收：第 3 版")
+    assert json.loads((tmp_path / "late.json").read_text()) == last.receipt
+
+
+def begin_by_keyboard(page: Page, challenge: Challenge) -> None:
+    """To the third section without a mouse; the focus is always where the reader is."""
+    page.goto(f"/desk/challenges/items/{challenge.code}/seal/")
+    page.locator("#sealing input[type=password]").nth(0).focus()
+    page.keyboard.insert_text(DRAFT_PASSPHRASE)
+    page.keyboard.press("Tab")
+    page.keyboard.insert_text(DRAFT_PASSPHRASE)
+    page.keyboard.press("Enter")
+    expect(page.locator("#sealing h2")).to_have_text("标书内容")
+    expect(page.locator("#sealing h2")).to_be_focused()
+    for _section in range(3):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#sealing h2")).to_have_text("技术方案与路线")
+    expect(page.locator("#sealing h2")).to_be_focused()
 
 
 def write_bid_from_list(page: Page) -> None:
