@@ -36,7 +36,7 @@ test: install ## Everything CI runs
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-services: install ## What differs on real servers (`make services` first, then `eval "$$(drills/services env)"`)
-	@$(BIN)/python -m pytest tests/core tests/accounts tests/scenarios tests/vendors tests/notifications tests/production tests/search $(ARGS)
+	@$(BIN)/python -m pytest tests/core tests/accounts tests/scenarios tests/vendors tests/notifications tests/production tests/search tests/challenges --ignore tests/challenges/sealing $(ARGS)
 
 check: install ## Style, layers, types, migrations, schema: everything a machine can judge without running
 	@$(BIN)/ruff check .
