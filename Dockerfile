@@ -18,6 +18,10 @@ RUN DJANGO_SETTINGS_MODULE=marketplace.settings.dev MARKETPLACE_VAR_DIR=/build \
     && /venv/bin/python -m compileall -q /app
 
 FROM python:3.11-slim-bookworm
+# PDF is typeset with Pango and the system's Chinese fonts.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent marketplace \
     && install -d -o marketplace -g marketplace /app/var
 COPY --from=build /venv /venv

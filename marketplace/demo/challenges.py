@@ -172,6 +172,7 @@ class ChallengeStory:
             clerk
             for clerk in self.clerk_of.values()
             if clerk.current_organisation is not None
+            and clerk.current_organisation.is_verified
             and clerk.current_organisation.kind == OrganisationKind.ENTERPRISE
             and clerk.memberships.filter(grants__role=Role.DEMAND_SUBMITTER).exists()
         ]

@@ -120,8 +120,12 @@ def test_each_step_goes_to_the_other_side(clock):
     engagement = begun(scenario, staff)
     engagements.engagement_accept(public_id=engagement.public_id, acting_user=clerk)
     drain()
-    rows = Notification.objects.filter(topic="engagement.moved").order_by("pk")
-    assert list(rows.values_list("recipient__username", flat=True)) == [clerk.username, staff.username]
+    rows = Notification.objects.filter(topic="engagement.moved")
+    told = set(rows.filter(recipient__in=(clerk, staff)).values_list("recipient__username", "title"))
+    assert told == {
+        (clerk.username, f"对接表达了意向：{scenario.title}"),
+        (staff.username, f"对接接受对接：{scenario.title}"),
+    }
 
 
 def test_the_pages_open_for_both_sides(clock, client):
