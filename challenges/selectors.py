@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts.enums import Role
 from accounts.permissions import has_role, is_signed_in, organisation_ids, organisation_of
+from accounts.selectors import within_region
 from challenges.enums import (
     AnnualListState,
     BidState,
@@ -78,15 +79,18 @@ def visible_to(user: Any) -> QuerySet[Challenge]:
         if has_role(user, Role.SCIENCE_HANDLER, Role.SCIENCE_APPROVER):
             allowed |= beyond_draft & Q(programme__owner=own)
         if has_role(user, Role.FIRST_REVIEWER) and own.region is not None:
-            prefix = own.region.code.rstrip("0")
-            allowed |= beyond_draft & (
-                Q(region__code__startswith=prefix) | Q(region__isnull=True, demander__region__code__startswith=prefix)
-            )
+            allowed |= beyond_draft & Q(pk__in=_in_region(own.region).values("pk"))
     if has_role(user, Role.SUPERVISOR):
         allowed |= beyond_draft
     if has_role(user, Role.EXPERT):
         allowed |= Q(pk__in=Seat.objects.filter(expert__user=user).values("panel__challenge_id"))
     return Challenge.objects.filter(allowed)
+
+
+def _in_region(region: Any) -> QuerySet[Challenge]:
+    """Of the region itself; where a need names none, of its demander's."""
+    in_place = within_region(Challenge.objects.all(), region, "region")
+    return in_place | within_region(Challenge.objects.filter(region__isnull=True), region, "demander__region")
 
 
 def challenge_for(user: Any, key: str) -> Challenge:
@@ -119,9 +123,7 @@ def check_queue(user: Any) -> QuerySet[Challenge]:
     own = organisation_of(user)
     if own is None or own.region is None or not has_role(user, Role.FIRST_REVIEWER):
         return Challenge.objects.none()
-    prefix = own.region.code.rstrip("0")
-    mine = Q(region__code__startswith=prefix) | Q(region__isnull=True, demander__region__code__startswith=prefix)
-    queue = Challenge.objects.filter(mine, state=ChallengeState.SUBMITTED)
+    queue = _in_region(own.region).filter(state=ChallengeState.SUBMITTED)
     queue = queue.exclude(demander_id__in=organisation_ids(user)).exclude(created_by=user).exclude(submitted_by=user)
     return with_relations(queue).order_by("submitted_at", "pk")
 

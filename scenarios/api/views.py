@@ -10,10 +10,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.selectors import within_region
 from core.api.idempotency import idempotent
 from core.api.permissions import PublicReadOrAuthenticated
 from core.api.serializers import CommentSerializer
 from core.errors import ObjectNotFound
+from core.models import Region
 from core.quarters import Quarter
 from scenarios import selectors, services
 from scenarios.api import serializers
@@ -37,7 +39,8 @@ class ScenarioFilter(filters.FilterSet):
         return queryset.filter(category__code=value) | queryset.filter(category__code__startswith=f"{value}.")
 
     def in_region(self, queryset: QuerySet, _name: str, value: str) -> QuerySet:
-        return queryset.filter(region__code__startswith=value[:6].rstrip("0") or value)
+        region = Region.objects.filter(code=value).first()
+        return within_region(queryset, region, "region") if region is not None else queryset.none()
 
 
 @extend_schema_view(

@@ -14,6 +14,7 @@ from tests.factories import (
     make_capability,
     make_listed_capability,
     make_listed_scenario,
+    make_organisation,
     make_person,
     make_pooled_scenario,
     make_published_list,
@@ -358,3 +359,13 @@ def test_the_committed_schema_is_what_the_code_describes(tmp_path):
     call_command("spectacular", file=str(written), validate=True, fail_on_warn=True)
     committed = (settings.PROJECT_ROOT / "docs" / "api" / "schema.yml").read_text(encoding="utf-8")
     assert written.read_text(encoding="utf-8") == committed, "run `make schema`"
+
+
+def test_a_citys_code_finds_its_districts_and_not_a_neighbour_that_begins_alike(client):
+    """371000 威海 and 371100 日照 share three digits."""
+    weihai = make_listed_scenario(make_organisation(region_code="371000"))
+    make_listed_scenario(make_organisation(region_code="371100"))
+    found = client.get("/api/v1/scenarios/?region=371000").json()["results"]
+    assert [row["code"] for row in found] == [weihai.code]
+    assert len(client.get("/api/v1/scenarios/?region=370000").json()["results"]) == 2
+    assert client.get("/api/v1/scenarios/?region=999999").json()["results"] == []

@@ -127,3 +127,17 @@ def test_each_viewer_finds_a_challenge_only_in_the_states_meant_for_them(state, 
             continue
         seen.add(name)
     assert seen == SEES[state]
+
+
+def test_weihai_does_not_see_the_needs_of_cities_whose_codes_begin_like_its_own():
+    """371000 and 371100 share three digits: a city's codes nest by four (GB/T 2260)."""
+    stage = make.make_stage(expert_count=0)
+    stage.demander.region = make.make_organisation(region_code="371100").region
+    stage.demander.save()
+    challenge = make.make_need(stage, make.make_programme(stage))
+    Challenge.objects.filter(pk=challenge.pk).update(state=ChallengeState.SUBMITTED, region=stage.demander.region)
+    weihai = make_person(Role.FIRST_REVIEWER, organisation=make_organisation(region_code="371000"))
+    rizhao = make_person(Role.FIRST_REVIEWER, organisation=make_organisation(region_code="371100"))
+    assert list(selectors.check_queue(weihai)) == []
+    assert list(selectors.check_queue(rizhao)) == [challenge]
+    assert challenge not in selectors.visible_to(weihai)
