@@ -1,7 +1,7 @@
-"""R1, R4, R15 of reliability.md and S15 of security.md, on an installation of their own: kills, races, bursts.
+"""R1, R4, R5, R15 of reliability.md and S15 of security.md, on an installation of their own: kills, races, bursts.
 
-`python -m tests.seal_steps build|kills COUNT|race COUNT SPREAD|burst COUNT SECONDS`; settings and database come from the
-environment. Children are forked from one process that has Django loaded, so hundreds of kills take seconds.
+`python -m tests.seal_steps STEP …`; settings and database come from the environment, and each step begins on an empty
+database. Children are forked from one process that has Django loaded, so hundreds of kills take seconds.
 """
 
 import json
@@ -9,10 +9,12 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,16 +25,20 @@ django.setup()
 
 # ruff: noqa: E402 - models can be imported only after django.setup()
 from django.db import connection, connections
+from django.utils import timezone
 
 from accounts.models import User
 from challenges import records
-from challenges.enums import EnvelopeKind
-from challenges.models import Bid, BidVersion, Challenge, SealedEnvelope
+from challenges.enums import AwardState, EnvelopeKind
+from challenges.models import Award, Bid, BidVersion, Challenge, Decision
+from challenges.sealing.manifests import freeze_leaf, manifest_leaves, root_of
 from challenges.sealing.receipts import verify_receipt
+from challenges.sealing.suites import suite_named
 from challenges.sealing.verification import verify_record
-from challenges.services import bids
+from challenges.services import bids, decision
 from challenges.signing import signer
-from core.clock import database_now
+from core.clock import BEIJING, database_now, frozen
+from core.errors import DomainError
 from tests.factories import challenges as make
 
 #: Points of upload and hand-in at which the process dies: name → (object, attribute, before or after the call).
@@ -48,13 +54,9 @@ POINTS: dict[str, tuple[Any, str, str]] = {
 }
 
 
-def build(days_open: float = 30) -> dict[str, Any]:
-    """One open challenge."""
-    stage = make.make_stage(expert_count=0)
-    challenge = make.make_open_challenge(stage, days_open=30)
-    if days_open != 30:
-        Challenge.objects.filter(pk=challenge.pk).update(deadline_at=database_now() + timedelta(days=days_open))
-    return {"challenge": challenge.code}
+def build() -> Challenge:
+    """One challenge that takes bids for a month."""
+    return make.make_open_challenge(make.make_stage(expert_count=0))
 
 
 def _dies_at(point: str) -> None:
@@ -71,7 +73,10 @@ def _dies_at(point: str) -> None:
 
 
 def in_child(work: Callable[[], Any]) -> Any:
-    """Run `work` in a forked process with connections of its own; its JSON-able answer, or None if it was killed."""
+    """Run `work` in a forked process with connections of its own; its JSON-able answer, or None if it was killed.
+
+    The installation must not keep a pool of connections (DATABASE_POOL_SIZE=0): a child must not share its sockets.
+    """
     connections.close_all()
     reading, writing = os.pipe()
     child = os.fork()
@@ -143,9 +148,71 @@ def half_bids(challenge: Challenge) -> list[str]:
     return found
 
 
-def kills(count: int) -> dict[str, Any]:
+@contextmanager
+def under_load(challenge: Challenge, bidders: int = 4) -> Iterator[dict[str, int]]:
+    """Meanwhile a second process reads the challenge's data and replaces bids of its own, without a pause."""
+    users = [make.make_bidder(f"同时提交单位{number}") for number in range(bidders)]
+    connections.close_all()
+    reading, writing = os.pipe()
+    telling, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        os.close(told)
+        os.set_blocking(telling, False)
+        work = {"load_hand_ins": 0, "load_reads": 0}
+        code = 1
+        try:
+            while _not_told(telling):
+                _read_pages(challenge)
+                work["load_reads"] += 1
+                user = users[work["load_reads"] % bidders]
+                _submission(challenge.pk, user.pk, _sealed(challenge, user), str(uuid4()))
+                work["load_hand_ins"] += 1
+            os.write(writing, json.dumps(work).encode())
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writing)
+    os.close(telling)
+    done: dict[str, int] = {}
+    try:
+        yield done
+    finally:
+        os.close(told)
+        with os.fdopen(reading, "rb") as pipe:
+            answer = pipe.read()
+        os.waitpid(child, 0)
+    done.update(json.loads(answer))
+
+
+def _not_told(telling: int) -> bool:
+    """False once the parent has closed its end."""
+    try:
+        return os.read(telling, 1) != b""
+    except BlockingIOError:
+        return True
+
+
+def _read_pages(challenge: Challenge) -> None:
+    """What the challenge's page reads, the check of its deadline included."""
+    row = Challenge.objects.select_related("demander", "programme", "annual_list").get(pk=challenge.pk)
+    bids.freeze_if_due(row)
+    list(row.indicators.all())
+    list(row.versions.all())
+
+
+def kills(count: int, load: bool = False) -> dict[str, Any]:
     """`count` kills spread over the points; each submission is retried once with its key, as a page would."""
-    challenge = Challenge.objects.get()
+    challenge = build()
+    if not load:
+        return _kills(challenge, count)
+    with under_load(challenge) as work:
+        report = _kills(challenge, count)
+    return {**report, **work, "half": half_bids(challenge)}
+
+
+def _kills(challenge: Challenge, count: int) -> dict[str, Any]:
     died, receipts, changed = dict.fromkeys(POINTS, 0), {}, 0
     for number in range(count):
         point = list(POINTS)[number % len(POINTS)]
@@ -162,6 +229,8 @@ def kills(count: int) -> dict[str, Any]:
         if in_child(killed) is None:
             died[point] += 1
         kept = BidVersion.objects.filter(idempotency_key=key).first()
+        if (kept is not None) != (point == "committed"):
+            raise AssertionError(f"{point}: kept {kept}")
         receipt = in_child(retried)
         if kept is not None and kept.receipt != receipt:
             changed += 1
@@ -183,13 +252,13 @@ def _unsigned(receipt: dict[str, Any]) -> bool:
     return verify_receipt(receipt, signer().public_key) != receipt["body"]
 
 
-def race(count: int, spread: float, threads: int = 40) -> dict[str, Any]:
+def race(count: int, spread: float, threads: int = 60) -> dict[str, Any]:
     """R4: `count` submitters within ±`spread` seconds of the deadline, the freezer among them.
 
     Everything is uploaded before; only the hand-in races. Late = taken at or after the deadline by the receipt's own
     time; early refused = refused although the database's clock, read after the refusal, was still before it.
     """
-    challenge = Challenge.objects.get()
+    challenge = build()
     users = [make.make_bidder(f"截止前后{number}") for number in range(count)]
     uploads = {user.pk: make.upload_bid(challenge, user) for user in users}
     deadline = database_now() + timedelta(seconds=spread + 3)
@@ -242,105 +311,320 @@ def race(count: int, spread: float, threads: int = 40) -> dict[str, Any]:
         "early_refused": sum(row[0] == "refused" and row[2] for row in outcomes),
         "freeze_seconds": round(freezes[0], 3),
         "longest_wait_seconds": round(max(waits), 3),
+        "root_of_receipts": root_of_receipts(challenge, sorted(receipts.values(), key=lambda body: body["received_at"]))
+        == challenge.freeze["body"]["root"],
         "half": half_bids(challenge),
     }
 
 
-def burst(count: int, seconds: float, threads: int = 20) -> dict[str, Any]:
-    """R15: `count` hand-ins spread over `seconds`, while readers load the challenge's data."""
-    challenge = Challenge.objects.get()
+def burst(count: int, seconds: float, readers: int = 50, threads: int = 20) -> dict[str, Any]:
+    """R15: `count` hand-ins spread over `seconds`, while `readers` in a second process read the challenge's data.
+
+    A reader looks, reads for a second and looks again. The wait counts from the moment the hand-in was due, so what
+    queued for a free thread counts, too.
+    """
+    challenge = build()
     users = [make.make_bidder(f"最后一分钟{number}") for number in range(count)]
     uploads = {user.pk: make.upload_bid(challenge, user) for user in users}
-    begun, waits, reads, stop = time.monotonic(), [], [0], []
+    connections.close_all()
+    stop_reading, reads = _readers(challenge, readers)
+    begun, waits, refused = time.monotonic(), [], []
 
     def submit(position: int, user: User) -> None:
-        time.sleep(max(0.0, begun + seconds * position / count - time.monotonic()))
-        start = time.monotonic()
-        bids.bid_finalise(
-            challenge_id=challenge.pk,
-            acting_user=User.objects.get(pk=user.pk),
-            envelope_ids=[UUID(str(one)) for one in uploads[user.pk]],
-            idempotency_key="burst",
-        )
-        waits.append(time.monotonic() - start)
-        connection.close()
+        due = begun + seconds * position / count
+        time.sleep(max(0.0, due - time.monotonic()))
+        try:
+            bids.bid_finalise(
+                challenge_id=challenge.pk,
+                acting_user=User.objects.get(pk=user.pk),
+                envelope_ids=[UUID(str(one)) for one in uploads[user.pk]],
+                idempotency_key="burst",
+            )
+        except DomainError as error:
+            refused.append(error.code)
+        finally:
+            waits.append(time.monotonic() - due)
+            connection.close()
 
-    def browse() -> None:
-        while not stop:
-            row = Challenge.objects.select_related("demander", "programme", "annual_list").get(pk=challenge.pk)
-            list(row.indicators.all())
-            list(row.versions.all())
-            reads[0] += 1
-            time.sleep(0.02)
-        connection.close()
-
-    with ThreadPoolExecutor(threads + 5) as pool:
-        readers = [pool.submit(browse) for _number in range(5)]
-        for one in [pool.submit(submit, position, user) for position, user in enumerate(users)]:
-            one.result()
-        stop.append(True)
-        for reader in readers:
-            reader.result()
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            for one in [pool.submit(submit, position, user) for position, user in enumerate(users)]:
+                one.result()
+    finally:
+        os.close(stop_reading)
+    took = time.monotonic() - begun
+    with os.fdopen(reads, "rb") as pipe:
+        read = json.loads(pipe.read())
+    os.wait()
     waits.sort()
     return {
         "hand_ins": len(waits),
+        "refused": len(refused),
+        "seconds": round(took, 1),
         "stored": Bid.objects.filter(challenge=challenge).count(),
         "p50_seconds": round(waits[len(waits) // 2], 3),
         "p95_seconds": round(waits[int(len(waits) * 0.95)], 3),
         "longest_seconds": round(waits[-1], 3),
-        "reads_meanwhile": reads[0],
+        **read,
         "half": half_bids(challenge),
     }
 
 
-def doubles(count: int = 50) -> dict[str, Any]:
-    """S15: `count` parallel hand-ins of the same upload, half under one key: exactly one version comes of it."""
-    challenge = Challenge.objects.get()
-    user = make.make_bidder("双击单位")
-    uploaded = [UUID(str(one)) for one in make.upload_bid(challenge, user)]
+def _readers(challenge: Challenge, count: int) -> tuple[int, int]:
+    """A process with `count` readers; (close this to end it, read its answer here)."""
+    reading, writing = os.pipe()
+    telling, told = os.pipe()
+    if os.fork() != 0:
+        os.close(writing)
+        os.close(telling)
+        return told, reading
+    os.close(reading)
+    os.close(told)
+    waits: list[float] = []
+    enough = threading.Event()
 
-    def submit(number: int) -> str:
+    def browse(position: int) -> None:
+        enough.wait(position / count)
+        while not enough.is_set():
+            begun = time.monotonic()
+            _read_pages(challenge)
+            waits.append(time.monotonic() - begun)
+            enough.wait(1.0)
+        connection.close()
+
+    code = 1
+    try:
+        threads = [threading.Thread(target=browse, args=(position,)) for position in range(count)]
+        for thread in threads:
+            thread.start()
+        os.read(telling, 1)
+        enough.set()
+        for thread in threads:
+            thread.join()
+        os.write(writing, json.dumps({"reads": len(waits), "longest_read_seconds": round(max(waits), 3)}).encode())
+        code = 0
+    finally:
+        os._exit(code)
+
+
+# --- S15: the same thing many times at once -----------------------------------------------------------------------
+
+
+def at_once(count: int, work: Callable[[int], str], moment: datetime | None = None) -> dict[str, int]:
+    """`count` threads do `work` at the same instant (by `moment`, if given); how often which answer came."""
+    together = threading.Barrier(count)
+
+    def one(number: int) -> str:
         try:
-            version = bids.bid_finalise(
-                challenge_id=challenge.pk,
-                acting_user=User.objects.get(pk=user.pk),
-                envelope_ids=uploaded,
-                idempotency_key="same" if number % 2 else f"other-{number}",
-            )
-        except bids.DomainError as error:
+            together.wait(60)
+            if moment is None:
+                return work(number)
+            with frozen(moment):
+                return work(number)
+        except DomainError as error:
             return error.code
-        else:
-            return f"taken {version.number}"
         finally:
             connection.close()
 
     with ThreadPoolExecutor(count) as pool:
-        answers = list(pool.map(submit, range(count)))
+        answers = list(pool.map(one, range(count)))
+    return {answer: answers.count(answer) for answer in sorted(set(answers))}
+
+
+def doubles(count: int = 50) -> dict[str, Any]:
+    """`count` parallel hand-ins of the same upload, half under one key: exactly one version comes of it.
+
+    Then `count` parallel withdrawals: one confirmation. Links of the chain say the same.
+    """
+    challenge = build()
+    user = make.make_bidder("双击单位")
+    uploaded = [UUID(str(one)) for one in make.upload_bid(challenge, user)]
+    receipts: list[str] = []
+
+    def submit(number: int) -> str:
+        version = bids.bid_finalise(
+            challenge_id=challenge.pk,
+            acting_user=User.objects.get(pk=user.pk),
+            envelope_ids=uploaded,
+            idempotency_key="same" if number % 2 else f"other-{number}",
+        )
+        receipts.append(version.receipt["signature"])
+        return f"taken {version.number}"
+
+    def withdraw(_number: int) -> str:
+        bids.bid_withdraw(challenge_id=challenge.pk, acting_user=User.objects.get(pk=user.pk))
+        return "withdrawn"
+
+    submitted = at_once(count, submit)
+    half = half_bids(challenge)
+    withdrawn = at_once(count, withdraw)
     return {
-        "answers": {answer: answers.count(answer) for answer in sorted(set(answers))},
+        "submitted": submitted,
         "versions": BidVersion.objects.filter(bid__organisation=user.current_organisation).count(),
-        "half": half_bids(challenge),
+        "received_links": challenge.chain.filter(kind="bid_received").count(),
+        "different_receipts": len(set(receipts)),
+        "half": half,
+        "withdrawn": withdrawn,
+        "withdrawn_links": challenge.chain.filter(kind="bid_withdrawn").count(),
     }
 
 
-def verified() -> dict[str, Any]:
-    """Whether the record of the (opened) challenge verifies; before the opening its freeze alone."""
-    challenge = Challenge.objects.get()
-    if challenge.opened_at is None:
-        return {
-            "frozen": challenge.frozen_at is not None,
-            "loose": SealedEnvelope.objects.filter(bid_version=None).count(),
-        }
-    return {"failures": [row.detail for row in verify_record(records.challenge_record(challenge)).failures]}
+def decisions(count: int = 50) -> dict[str, Any]:
+    """`count` parallel decisions, starts of the publicity, and awards: each has exactly one effect."""
+    beginning = datetime(2026, 11, 2, 10, tzinfo=BEIJING)
+    with frozen(beginning):
+        stage = make.make_stage(expert_count=9)
+        challenge = make.make_open_challenge(stage, days_open=21)
+        for name in ("甲公司", "乙研究院"):
+            make.hand_in(challenge, make.make_bidder(name))
+    after = make.after_deadline(challenge)
+    with frozen(after):
+        bids.challenges_freeze_due()
+        challenge.refresh_from_db()
+        make.open_envelopes(stage, challenge, EnvelopeKind.TECHNICAL)
+        make.pass_formal_check(stage, challenge)
+        make.review_bids(stage, challenge)
+    best = decision.ranked_results(challenge)[0].bid
+
+    def decide(_number: int) -> str:
+        make.decide(stage, challenge, [make.winner(best)])
+        return "decided"
+
+    def publicise(_number: int) -> str:
+        decision.publicity_start(challenge_id=challenge.pk, acting_user=stage.approver)
+        return "started"
+
+    def award(_number: int) -> str:
+        decision.challenge_award(challenge_id=challenge.pk, acting_user=stage.approver)
+        return "awarded"
+
+    decided = at_once(count, decide, after)
+    started = at_once(count, publicise, after)
+    publicity = challenge.publicities.get()
+    later = datetime.combine(publicity.last_day + timedelta(days=1), datetime.min.time(), BEIJING).replace(hour=9)
+    awarded = at_once(count, award, later)
+    challenge.refresh_from_db()
+    with frozen(later):
+        failures = [row.detail for row in verify_record(records.challenge_record(challenge)).failures]
+    return {
+        "decided": decided,
+        "decisions": Decision.objects.filter(challenge=challenge).count(),
+        "started": started,
+        "publicities": challenge.publicities.count(),
+        "awarded": awarded,
+        "awards": Award.objects.filter(decision__challenge=challenge, state=AwardState.AWARDED).count(),
+        "award_links": challenge.chain.filter(kind="awarded").count(),
+        "state": challenge.state,
+        "record_failures": failures,
+    }
+
+
+# --- R5 and the clocks ---------------------------------------------------------------------------------------------
+
+
+def root_of_receipts(challenge: Challenge, receipted: list[dict[str, Any]]) -> str:
+    """The root that anybody with the receipts, the moment and the salt of the freeze computes."""
+    suite = suite_named(challenge.suite)
+    body = challenge.freeze["body"]
+    leaf = freeze_leaf(str(challenge.public_id), body["frozen_at"], challenge.freeze_salt)
+    return root_of(manifest_leaves(leaf, receipted, suite), suite.digest).hex()
+
+
+def dead_freezer(count: int = 20) -> dict[str, Any]:
+    """R5: the job is killed in the middle of its freeze and never comes back; `count` readers come at once."""
+    challenge = build()
+    receipted = [make.hand_in(challenge, make.make_bidder(f"已提交单位{number}")).receipt for number in range(5)]
+    Challenge.objects.filter(pk=challenge.pk).update(deadline_at=database_now())
+
+    def dies() -> None:
+        _dies_at("chained")
+        bids.challenges_freeze_due()
+
+    killed = in_child(dies) is None
+    challenge.refresh_from_db()
+    untouched = challenge.frozen_at is None and not challenge.chain.filter(kind="frozen").exists()
+    late = make.make_bidder("迟到单位")
+    roots: list[str] = []
+    waits: list[float] = []
+
+    def read(_number: int) -> str:
+        begun = time.monotonic()
+        row = bids.freeze_if_due(Challenge.objects.get(pk=challenge.pk))
+        waits.append(time.monotonic() - begun)
+        roots.append(row.freeze["body"]["root"])
+        return str(row.state)
+
+    states = at_once(count, read)
+    try:
+        bids.sealing_ticket(challenge_id=challenge.pk, acting_user=late)
+        refusal = "none"
+    except DomainError as error:
+        refusal = error.code
+    challenge.refresh_from_db()
+    frozen_again = bids.challenges_freeze_due()
+    return {
+        "freezer_killed": killed,
+        "left_nothing": untouched,
+        "states_read": states,
+        "different_roots": len(set(roots)),
+        "root_of_receipts": root_of_receipts(challenge, [one["body"] for one in receipted]) == roots[0],
+        "frozen_links": challenge.chain.filter(kind="frozen").count(),
+        "late_refused": refusal,
+        "frozen_again": frozen_again,
+        "longest_seconds": round(max(waits), 3),
+    }
+
+
+@contextmanager
+def clock_off(by: timedelta) -> Iterator[None]:
+    """The process's own clock goes wrong; the database's does not."""
+    true_now = timezone.now
+    timezone.now = lambda: true_now() + by
+    try:
+        yield
+    finally:
+        timezone.now = true_now
+
+
+def clocks(minutes: int = 5) -> dict[str, Any]:
+    """R4: a web host whose clock is off: it takes a bid before the deadline and refuses one after, as if it were right.
+
+    The deadline lies two minutes ahead (the fast host believes it past), then two minutes back (the slow host believes
+    it ahead).
+    """
+    answers: dict[str, Any] = {}
+    challenge = build()
+    off = timedelta(minutes=minutes)
+    for name, by in (("fast", off), ("slow", -off)):
+        user = make.make_bidder(f"时钟单位{name}")
+        with clock_off(by):
+            Challenge.objects.filter(pk=challenge.pk).update(deadline_at=database_now() + timedelta(minutes=2))
+            version = make.hand_in(challenge, user)
+            answers[f"{name}_before"] = "taken"
+            answers[f"{name}_receipt_off_seconds"] = round(abs((database_now() - version.received_at).total_seconds()))
+            uploaded = [UUID(str(one)) for one in make.upload_bid(challenge, user)]
+            answers[f"{name}_freezes_early"] = bids.challenges_freeze_due()
+            Challenge.objects.filter(pk=challenge.pk).update(deadline_at=database_now() - timedelta(minutes=2))
+            try:
+                bids.bid_finalise(
+                    challenge_id=challenge.pk, acting_user=user, envelope_ids=uploaded, idempotency_key="late"
+                )
+                answers[f"{name}_after"] = "taken"
+            except DomainError as error:
+                answers[f"{name}_after"] = error.code
+    with clock_off(-off):
+        answers["slow_freezes"] = bids.challenges_freeze_due()
+    return answers
 
 
 STEPS: dict[str, Callable[..., dict[str, Any]]] = {
-    "build": lambda: build(),
-    "kills": lambda count: kills(int(count)),
+    "kills": lambda count, load="": kills(int(count), bool(load)),
     "race": lambda count, spread: race(int(count), float(spread)),
-    "burst": lambda count, seconds: burst(int(count), float(seconds)),
+    "burst": lambda count, seconds, readers: burst(int(count), float(seconds), int(readers)),
     "doubles": lambda count: doubles(int(count)),
-    "verified": lambda: verified(),
+    "decisions": lambda count: decisions(int(count)),
+    "dead_freezer": lambda count: dead_freezer(int(count)),
+    "clocks": lambda minutes: clocks(int(minutes)),
 }
 
 if __name__ == "__main__":
