@@ -84,10 +84,13 @@ def _verify_new(name: str, count: int, copies: int = 1) -> list[int]:
 
 
 def thrice(count: int) -> dict[str, Any]:
-    """`count` organisations are verified, and each event stands in the outbox three times, far apart."""
+    """`count` organisations are verified, and each event stands in the outbox three times.
+
+    One claim apart: while one relay carries out the first copies, the other has the second ones of the same events.
+    """
     done = 0
     while done < count:
-        part = min(1000, count - done)
+        part = min(relay.CLAIM_LIMIT, count - done)
         _verify_new(f"r{done}-", part, copies=3)
         done += part
     return {"organisations": done}
