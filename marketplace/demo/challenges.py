@@ -119,6 +119,7 @@ class ChallengeStory:
 
     def tell(self) -> None:
         """The whole year, in its order."""
+        self._as_they_are_now()
         programme = self.call()
         challenges = [*self.converted(programme), *self.stated(programme)]
         self.experts()
@@ -132,6 +133,13 @@ class ChallengeStory:
         with frozen(DEADLINES[2] + timedelta(seconds=2)):
             bids.challenges_freeze_due()
         self.carry_out(DEADLINES[2] + timedelta(minutes=1))
+
+    def _as_they_are_now(self) -> None:
+        """The builder's people as the database has them: verified since they were made."""
+        now = {user.pk: user for user in User.objects.select_related("current_organisation__region__parent")}
+        self.people = {name: now[user.pk] for name, user in self.people.items()}
+        self.clerk_of = {name: now[user.pk] for name, user in self.clerk_of.items()}
+        self.reviewer_of_city = {code: now[user.pk] for code, user in self.reviewer_of_city.items()}
 
     # --- needs ----------------------------------------------------------------------------------------------------
 
