@@ -18,7 +18,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.enums import Role
 from challenges import records
-from challenges.enums import BidState, ChallengeState, EnvelopeKind, OpenerCapacity
+from challenges.enums import BidState, ChallengeState, EnvelopeKind, OpenerCapacity, OpeningState
 from challenges.models import Award, Bid, BidDraft, BidVersion, Challenge
 from challenges.sealing.keys import KeyPair, public_key_of
 from challenges.sealing.officer_files import lock_key
@@ -174,6 +174,14 @@ def step_up(page: Page, address: str) -> None:
     page.wait_for_url(f"**{address}")
 
 
+def take_off_layer(page: Page, key_file: Path) -> None:
+    """When it is this officer's turn: file, passphrase, peel."""
+    expect(page.locator("text=现在轮到您")).to_be_visible()
+    page.set_input_files("#opening input[type=file]", key_file)
+    page.fill("#opening input[type=password]", PASSPHRASE)
+    page.click("button:text('解开我的一层')")
+
+
 def open_in_two_browsers(
     open_page: Any,
     stage: make.Stage,
@@ -206,10 +214,7 @@ def open_in_two_browsers(
         expect(first.locator("[role=alert]")).to_contain_text("口令不正确")
         is_accessible(first, "opening-turn")
     for page, user in ((first, first_user), (second, second_user)):
-        expect(page.locator("text=现在轮到您")).to_be_visible()
-        page.set_input_files("#opening input[type=file]", files[user.pk])
-        page.fill("#opening input[type=password]", PASSPHRASE)
-        page.click("button:text('解开我的一层')")
+        take_off_layer(page, files[user.pk])
     for page in (second, first):
         expect(page.locator(".confirmation h2")).to_have_text("已经开启", timeout=30_000)
     if looked_at:
@@ -299,6 +304,14 @@ def test_m1_with_a_race_in_browsers(open_page, tmp_path):
         make.publish_list(stage, annual_list)
         challenge.refresh_from_db()
         assert challenge.state == ChallengeState.PUBLISHED
+
+        # Before the deadline nothing opens, whoever asks; the attempt is kept.
+        step_up(handler, f"/desk/challenges/items/{challenge.code}/open/technical/")
+        handler.click("button:text('开始开启')")
+        expect(handler.locator("#opening [role=alert]")).to_contain_text("截止冻结之前不能开启任何标书")
+        is_accessible(handler, "opening-too-early")
+        assert list(challenge.chain.values_list("kind", flat=True)) == ["published", "opening_refused"]
+        handler.context.close()
 
         # Two bidders, each in a browser of their own.
         plan = tmp_path / "实施方案.pdf"
@@ -462,7 +475,7 @@ def test_m2_with_negotiation_in_browsers(open_page, tmp_path):
         make.declare_all(panel)
         make.review.review_start(challenge_id=challenge.pk, acting_user=stage.handler)
         make.score_all(panel)
-        open_in_two_browsers(open_page, stage, challenge, EnvelopeKind.PRICE, files)
+        open_without_the_supervisor(open_page, stage, challenge, files)
         make.review.review_complete(challenge_id=challenge.pk, acting_user=stage.handler)
         decision.negotiation_start(challenge_id=challenge.pk, acting_user=stage.handler)
         challenge.refresh_from_db()
@@ -481,6 +494,31 @@ def test_m2_with_negotiation_in_browsers(open_page, tmp_path):
     assert challenge.chain.filter(kind="negotiated").count() == 1
     record = records.challenge_record(challenge) | {"receipts": [receipt]}
     assert verify_record(record, Anchors(root=challenge.freeze["body"]["root"])).failures == []
+
+
+def open_without_the_supervisor(
+    open_page: Any, stage: make.Stage, challenge: Challenge, files: dict[int, Path]
+) -> None:
+    """The supervisor does not come: after the first layer the handler begins again with the platform's officer."""
+    address = f"/desk/challenges/items/{challenge.code}/open/price/"
+    handler, platform = open_page(stage.handler), open_page(stage.platform)
+    handler.on("dialog", lambda dialog: dialog.accept())
+    step_up(handler, address)
+    step_up(platform, address)
+    handler.click("button:text('开始开启')")
+    take_off_layer(handler, files[stage.handler.pk])
+    expect(handler.locator("#opening .notice")).to_contain_text("正在等待")
+    handler.click("summary:has-text('换一组开启人')")
+    handler.check("#s1")
+    handler.click("button:text('换一组，从头开始')")
+    take_off_layer(handler, files[stage.handler.pk])
+    take_off_layer(platform, files[stage.platform.pk])
+    expect(platform.locator(".confirmation h2")).to_have_text("已经开启")
+    handler.context.close()
+    platform.context.close()
+    challenge.refresh_from_db()
+    states = challenge.openings.filter(kind=EnvelopeKind.PRICE).order_by("pk").values_list("state", flat=True)
+    assert list(states) == [OpeningState.FAILED, OpeningState.DONE]
 
 
 # --- what goes wrong on the way ---------------------------------------------------------------------------------------
@@ -588,7 +626,7 @@ def test_drafts_of_colleagues_broken_networks_and_second_windows(open_page, tmp_
     expect(page.locator("[data-standing-told]")).to_contain_text("撤回确认已下载")
     assert Bid.objects.get().state == BidState.WITHDRAWN
     page.reload()
-    hand_in_from_the_command_line(page, challenge, user, tmp_path)
+    hand_in_from_the_command_line(page, user, tmp_path, version=3)
     bid = Bid.objects.get()
     assert (bid.version, bid.state) == (3, BidState.SEALED)
 
@@ -653,7 +691,7 @@ def write_bid_from_list(page: Page) -> None:
     page.click("text=保存，去核对")
 
 
-def hand_in_from_the_command_line(page: Page, challenge: Challenge, user: Any, folder: Path) -> None:
+def hand_in_from_the_command_line(page: Page, user: Any, folder: Path, *, version: int) -> None:
     """As the page's own instructions say: call.json, bid.json, price.json, seal, upload."""
     page.click("summary:has-text('命令行工具')")
     with page.expect_download() as download:
@@ -671,7 +709,7 @@ def hand_in_from_the_command_line(page: Page, challenge: Challenge, user: Any, f
     with page.expect_download() as receipt:
         page.click("button:text('上传并提交')")
     receipt.value.save_as(folder / "command-line-receipt.json")
-    expect(page.locator("[data-ready-envelopes] [data-told]")).to_contain_text("已接收：第 3 版")
+    expect(page.locator("[data-ready-envelopes] [data-told]")).to_contain_text(f"已接收：第 {version} 版")
 
 
 def test_fifty_megabytes_are_sealed_and_handed_in_from_the_page(open_page, tmp_path):
@@ -687,3 +725,17 @@ def test_fifty_megabytes_are_sealed_and_handed_in_from_the_page(open_page, tmp_p
     print(f"50 MB sealed and uploaded in {seconds} s")
     technical = next(one for one in receipt["body"]["envelopes"] if one["kind"] == "technical")
     assert 50 << 20 < technical["size"] < 1.12 * (51 << 20)
+
+
+def test_a_browser_that_cannot_encrypt_is_told_and_the_command_line_remains(open_page, tmp_path):
+    stage = make.make_stage(expert_count=6)
+    challenge = make.make_published_challenge(stage)
+    bidder = make.make_bidder()
+    page = open_page(bidder)
+    page.add_init_script("Object.defineProperty(globalThis, 'crypto', { value: undefined })")
+    page.goto(f"/desk/challenges/items/{challenge.code}/seal/")
+    expect(page.locator("#sealing [role=alert]")).to_contain_text("浏览器不能加密")
+    hand_in_from_the_command_line(page, bidder, tmp_path, version=1)
+    assert BidVersion.objects.get().number == 1
+    page.goto("/challenges/verify/")
+    expect(page.locator("#verifier")).to_contain_text("python -m challenges.sealing verify")

@@ -49,6 +49,7 @@ let files = [];
 let keeper = null;
 let changedUnkept = false;
 let opened = false;
+let handingIn = false;
 
 const showState = (kind, text) => {
   saveState.dataset.state = kind;
@@ -429,6 +430,7 @@ async function seal() {
   async function run() {
     actions.hidden = true;
     told.replaceChildren();
+    handingIn = true;
     try {
       const started = performance.now();
       const ticket = await retried(() => ask(addresses.ticket));
@@ -471,6 +473,8 @@ async function seal() {
       }
       actions.hidden = false;
       again.focus();
+    } finally {
+      handingIn = false;
     }
   }
   await run();
@@ -617,7 +621,7 @@ function route() {
 
 window.addEventListener("hashchange", route);
 window.addEventListener("beforeunload", (event) => {
-  if (keeper?.dirty || keeper?.saving || changedUnkept) event.preventDefault();
+  if (keeper?.dirty || keeper?.saving || changedUnkept || handingIn) event.preventDefault();
 });
 
 const trouble = browserTrouble();

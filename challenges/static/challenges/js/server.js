@@ -129,6 +129,11 @@ export function upload(address, blob, onProgress) {
 
 // -- Handing in --------------------------------------------------------------------------------------------------
 
+/** Tells this bidder's hand-ins apart; no secret, so it may be made where the browser offers no cryptography. */
+const newNumber = () =>
+  globalThis.crypto?.randomUUID?.() ??
+  [Date.now(), ...Array.from({ length: 3 }, () => Math.floor(Math.random() * 2 ** 48))].map((part) => part.toString(16)).join("-");
+
 const pendingEntry = (place) => `pending-bid:${place}`;
 
 /** A hand-in that was sent and not yet answered: `{idempotency_key, envelopes}` or null. */
@@ -147,7 +152,7 @@ export const forgetHandIn = (place) => localStorage.removeItem(pendingEntry(plac
  * deadline or in a new window, gives the same receipt and never a second bid.
  */
 export async function handIn(address, place, envelopes, { onWait } = {}) {
-  const pending = pendingHandIn(place) ?? { idempotency_key: crypto.randomUUID(), envelopes };
+  const pending = pendingHandIn(place) ?? { idempotency_key: newNumber(), envelopes };
   localStorage.setItem(pendingEntry(place), JSON.stringify(pending));
   try {
     const answer = await retried(() => ask(address, pending), { attempts: 6, onWait });
