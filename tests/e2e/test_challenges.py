@@ -600,7 +600,7 @@ def test_drafts_of_colleagues_broken_networks_and_second_windows(open_page, tmp_
     second.close()
     assert BidVersion.objects.count() == 1
 
-    # The answer is lost: the page asks again with the same number and gets the same receipt.
+    # An upload breaks off and the answer is lost: the page sends again, asks again by the same number.
     open_draft(page, challenge)
     page.click("button:text('核对并封标')")
     lost: list[int] = []
@@ -612,9 +612,19 @@ def test_drafts_of_colleagues_broken_networks_and_second_windows(open_page, tmp_
         lost.append(route.fetch().status)
         route.abort()
 
+    broken: list[int] = []
+
+    def break_the_first(route: Any) -> None:
+        broken.append(1)
+        if len(broken) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/seal/upload/price/", break_the_first)
     page.route("**/seal/finalise/", lose_the_first)
     receipt = hand_in(page, tmp_path)
-    assert lost == [201]
+    assert (lost, len(broken)) == ([201], 2)
     versions = BidVersion.objects.order_by("number")
     assert [version.receipt for version in versions] == [first_receipt, receipt]
 
