@@ -66,6 +66,11 @@ def public_challenges() -> QuerySet[Challenge]:
     ).order_by("-annual_list__year", "-annual_list__issue_number", "sequence", "pk")
 
 
+def open_challenges() -> QuerySet[Challenge]:
+    """Challenges anybody may still bid for, the nearest deadline first."""
+    return public_challenges().filter(state=ChallengeState.PUBLISHED).order_by("deadline_at", "pk")
+
+
 def visible_to(user: Any) -> QuerySet[Challenge]:
     """Public ones for all; one's own needs; needs of one's region or programme; a commission for its addressee."""
     allowed = Q(state__in=PUBLIC_STATES, selection_method=SelectionMethod.COMPETITIVE)

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from accounts import selectors as account_selectors
 from accounts.enums import Role
 from accounts.permissions import has_role, may_read_audit, organisation_of
+from challenges import selectors as challenge_selectors
 from core import audit
 from core.clock import today
 from core.enums import DeliveryState, RegionLevel
@@ -30,6 +31,7 @@ from vendors.enums import CapabilityState
 
 COOKIE_AGE = 365 * 24 * 3600
 HOME_ITEMS = 12
+HOME_CHALLENGES = 5
 DESK_ROWS = 6
 
 
@@ -55,6 +57,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "demands": scenario_selectors.scenario_figures(),
             "supply": vendor_selectors.vendor_figures(),
             "capabilities": newest,
+            "challenges": challenge_selectors.open_challenges()[:HOME_CHALLENGES],
         },
     )
 

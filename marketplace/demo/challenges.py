@@ -67,6 +67,12 @@ NEEDS: tuple[dict[str, Any], ...] = (
         "expected_result": "自主检测系统一套，缺陷图谱一个，作业规程一项。",
     },
 )
+# The indicators of the demand that becomes a challenge: 近岸海浪与风暴增水精细化预报.
+CONVERTED_INDICATORS = (
+    ("二十四小时有效波高平均误差", "0.6", "0.3", "米"),
+    ("增水误差", "45", "20", "厘米"),
+    ("单次运算时间", "150", "40", "分钟"),
+)
 INDICATORS = (
     [
         {"name": "雨雾夜间识别率", "baseline": "82", "target": "97", "unit": "%", "method": "第三方现场测试"},
@@ -317,13 +323,8 @@ class ChallengeStory:
             "states_no_secret": True,
             "restricts_by": [],
             "indicators": [
-                {
-                    "name": "主要性能指标",
-                    "baseline": "现状",
-                    "target": "达到需求所列目标",
-                    "unit": "",
-                    "method": "第三方现场测试",
-                }
+                {"name": name, "baseline": baseline, "target": target, "unit": unit, "method": "历史台风过程回算"}
+                for name, baseline, target, unit in CONVERTED_INDICATORS
             ],
         }
 

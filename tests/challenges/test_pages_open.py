@@ -114,3 +114,12 @@ def test_pages_open_through_a_whole_life(client, clock):
         opens(client, stage.handler, "challenge", challenge.code)
         client.logout()
         assert client.get(reverse("challenges:record", args=[challenge.code])).status_code == 200
+
+
+def test_home_names_the_challenges_one_may_still_bid_for_and_no_others(client, clock):
+    stage = make.make_stage()
+    challenge = make.make_published_challenge(stage)
+    assert challenge.code in client.get(reverse("home")).content.decode()
+    with frozen(make.after_deadline(challenge)):
+        bids.challenges_freeze_due()
+        assert challenge.code not in client.get(reverse("home")).content.decode()
