@@ -597,6 +597,8 @@ def test_drafts_of_colleagues_broken_networks_and_second_windows(open_page, tmp_
     second.click("button:text('封标并提交')")
     expect(second.locator("[role=alert]")).to_contain_text("提交了第 1 版")
     picture(second, "sealing-second-window")
+    second.click("#sealing a.button:has-text('刷新页面')")
+    expect(second.locator("#standing-title")).to_be_visible()
     second.close()
     assert BidVersion.objects.count() == 1
 

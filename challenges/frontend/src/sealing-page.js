@@ -408,6 +408,13 @@ function check() {
 
 const KINDS = { technical: "技术标书", price: "报价" };
 
+/** Trying again with what is in this page cannot help: something else was handed in, changed or closed meanwhile. */
+const outdated = (message) => Object.assign(new Error(message), { outdated: true });
+const isOutdated = (error) =>
+  error.outdated ||
+  ["envelope_stale", "bidding_closed"].includes(error.code) ||
+  error.reasons?.some((reason) => reason.field === "envelopes");
+
 async function seal() {
   history.replaceState(null, "", "#sealing-now");
   const told = element("div", { "aria-live": "polite", class: "stack-small" });
@@ -435,10 +442,10 @@ async function seal() {
       const started = performance.now();
       const ticket = await retried(() => ask(addresses.ticket));
       if (ticket.version !== data.version || ticket.bid !== data.bid) {
-        throw new Error(`本单位已在另一窗口或由同事提交了第 ${ticket.version - 1} 版。请刷新页面查看回执；如需替换，刷新后重新封标。`);
+        throw outdated(`本单位已在另一窗口或由同事提交了第 ${ticket.version - 1} 版。请刷新页面查看回执；如需替换，刷新后重新封标。`);
       }
       if (ticket.call.content_version !== call.content_version || JSON.stringify(ticket.call.envelopes) !== JSON.stringify(call.envelopes)) {
-        throw new Error("榜单刚刚有修改。草稿已保存，请刷新页面，核对修改内容后再封标。");
+        throw outdated("榜单刚刚有修改。草稿已保存，请刷新页面，核对修改内容后再封标。");
       }
       const contents = { technical: manifestOf(bid), price: priceOf(bid) };
       for (const kind of Object.keys(KINDS)) {
@@ -470,9 +477,13 @@ async function seal() {
       else {
         told.replaceChildren(failure(error, "没有提交成功。"));
         if (error.reasons !== undefined) done.ids = {};
+        if (isOutdated(error)) {
+          told.append(element("p", {}, element("a", { class: "button button-primary", href: location.pathname }, "刷新页面")));
+          again.hidden = true;
+        }
       }
       actions.hidden = false;
-      again.focus();
+      (again.hidden ? told.querySelector("a.button") : again).focus();
     } finally {
       handingIn = false;
     }
