@@ -617,6 +617,26 @@ def clocks(minutes: int = 5) -> dict[str, Any]:
     return answers
 
 
+def opened(count: int, size: int) -> dict[str, Any]:
+    """`count` bids with `size` bytes attached are handed in, frozen and opened: ground for verifying the record."""
+    stage = make.make_stage(expert_count=0)
+    challenge = make.make_open_challenge(stage)
+    attached = os.urandom(size)
+    for number in range(count):
+        make.hand_in(challenge, make.make_bidder(f"揭榜单位{number}"), files=[("数据.bin", attached)])
+    Challenge.objects.filter(pk=challenge.pk).update(deadline_at=database_now())
+    bids.challenges_freeze_due()
+    challenge.refresh_from_db()
+    begun = time.monotonic()
+    make.open_envelopes(stage, challenge, EnvelopeKind.TECHNICAL)
+    return {
+        "code": challenge.code,
+        "links": challenge.chain.count(),
+        "open_seconds": round(time.monotonic() - begun, 1),
+        "opened": challenge.bids.exclude(technical_content=None).count(),
+    }
+
+
 STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "kills": lambda count, load="": kills(int(count), bool(load)),
     "race": lambda count, spread: race(int(count), float(spread)),
@@ -625,6 +645,7 @@ STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "decisions": lambda count: decisions(int(count)),
     "dead_freezer": lambda count: dead_freezer(int(count)),
     "clocks": lambda minutes: clocks(int(minutes)),
+    "opened": lambda count, size: opened(int(count), int(size)),
 }
 
 if __name__ == "__main__":
