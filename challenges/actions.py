@@ -43,6 +43,7 @@ from challenges.models import (
     SuspicionHint,
 )
 from challenges.permissions import (
+    acts_as_bidder,
     acts_as_demander,
     acts_as_end_user,
     acts_as_solver,
@@ -426,6 +427,18 @@ BID_ACTIONS: Mapping[str, Action] = {
             and handles_challenge(user, obj.challenge)
         ),
         f.SupplementForm,
+    ),
+    "answer_supplement": Action(
+        _("提交补正"),
+        lambda user, obj, data: review.bid_supplement(bid_public_id=obj.public_id, acting_user=user, **data),
+        lambda user, obj: (
+            obj.challenge.state == ChallengeState.OPENED
+            and obj.state == BidState.OPENED
+            and acts_as_bidder(user, obj)
+            and review.awaits_supplement(obj)
+        ),
+        f.SupplementAnswerForm,
+        main=True,
     ),
     "disqualify": Action(
         _("取消资格"),

@@ -100,6 +100,16 @@ class SeatNotified(Event):
 
 
 @dataclass(frozen=True)
+class BidFormalCheckMoved(Event):
+    """`step`: asked (补正), answered, passed, failed; told to the bidder, an answer to the handlers."""
+
+    topic: ClassVar[str] = "challenges.bid.formal_check_moved"
+    bid_id: int
+    step: str
+    at: str
+
+
+@dataclass(frozen=True)
 class BidConcluded(Event):
     """A bidder's own result, with their own scores and reasons; all of one challenge in one transaction."""
 

@@ -312,6 +312,11 @@ class SupplementForm(PageForm):
     comment = text(_("说明"), rows=3)
 
 
+class SupplementAnswerForm(PageForm):
+    text = text(_("补正说明"), help_text=_("逐条对应要求。只能补正一次，提交后不能修改。"))
+    file = forms.FileField(label=_("补正材料"), required=False, help_text=_("多个文件请合成一个 PDF 或压缩包。"))
+
+
 class ReasonForm(PageForm):
     reason = text(_("理由"))
 

@@ -402,9 +402,11 @@ def may_download_challenge_file(user: Any, subject_id: str, attachment: Any) -> 
 
 
 def may_download_bid_file(user: Any, subject_id: str, _attachment: Any) -> bool:
-    """Files out of an opened envelope: as the bid's own content."""
+    """Files out of an opened envelope: for the bidder and who may see bids; an expert reads blind, so without files."""
     bid = Bid.objects.filter(pk=subject_id).select_related("challenge", "challenge__programme").first()
-    return bid is not None and bid.technical_content is not None and _reads(user, bid)
+    if bid is None or bid.technical_content is None:
+        return False
+    return acts_as_bidder(user, bid) or may_see_bids(user, bid.challenge)
 
 
 def _reads(user: Any, bid: Bid) -> bool:

@@ -393,6 +393,27 @@ _MESSAGES = (
         "challenges:seat",
     ),
     Message(
+        "challenge.supplement_asked",
+        Group.TODO,
+        _("请补正揭榜申请：%(title)s"),
+        _("贵单位对“%(title)s”的申请需要补正，请在 %(due)s 前登录提交，只能提交一次。%(reason)s"),
+        "challenges:bid",
+    ),
+    Message(
+        "challenge.supplement_answered",
+        Group.TODO,
+        _("补正已收到：%(title)s"),
+        _("%(organisation)s 已提交对“%(title)s”申请的补正，请作形式审查结论。"),
+        "challenges:bid",
+    ),
+    Message(
+        "challenge.formal_check",
+        Group.RESULT,
+        _("%(outcome)s：%(title)s"),
+        _("贵单位对“%(title)s”的申请：%(outcome)s。%(reason)s"),
+        "challenges:bid",
+    ),
+    Message(
         "challenge.bid_concluded",
         Group.RESULT,
         _("%(outcome)s：%(title)s"),

@@ -12,6 +12,7 @@ from challenges.enums import BidState, EnvelopeKind, ObjectionState
 from challenges.events import (
     AnnualListPublished,
     BidConcluded,
+    BidFormalCheckMoved,
     BidReceived,
     BidWithdrawn,
     ChallengeClarified,
@@ -81,6 +82,10 @@ OUTCOMES = {
     "not_selected": gettext_lazy("未中榜"),
     "disqualified": gettext_lazy("取消资格"),
     "lapsed": gettext_lazy("中榜失效"),
+}
+FORMAL_CHECK_WORDS = {
+    "passed": gettext_lazy("形式审查通过"),
+    "failed": gettext_lazy("形式审查未通过"),
 }
 PROJECT_WORDS = {
     "begin": gettext_lazy("开始实施"),
@@ -436,6 +441,37 @@ def bid_concluded(event: BidConcluded) -> None:
             "outcome": str(OUTCOMES.get(event.outcome, event.outcome)),
             "scores": scores,
             "reason": comment_sentence(bid.disqualified_reason or bid.form_comment),
+        },
+        url_arguments=[str(bid.public_id)],
+        organisation=bid.organisation,
+    )
+
+
+@subscribe(BidFormalCheckMoved, name="notifications.bid_formal_check_moved")
+def bid_formal_check_moved(event: BidFormalCheckMoved) -> None:
+    """The bidder learns of each conclusion and request with its reason; the handlers that 补正 has come."""
+    bid = Bid.objects.select_related("challenge", "organisation").filter(pk=event.bid_id).first()
+    if bid is None:
+        return
+    values = {"title": bid.challenge.title, "reason": comment_sentence(bid.form_comment)}
+    if event.step == "answered":
+        notify(
+            "challenge.supplement_answered",
+            recipients=_handlers_of(bid.challenge),
+            key=f"{bid.pk}:{event.at}",
+            values=values | {"organisation": bid.organisation.name},
+            url_arguments=[str(bid.public_id)],
+        )
+        return
+    message = "challenge.supplement_asked" if event.step == "asked" else "challenge.formal_check"
+    notify(
+        message,
+        recipients=supply_side_of(bid.organisation),
+        key=f"{bid.pk}:{event.at}",
+        values=values
+        | {
+            "outcome": str(FORMAL_CHECK_WORDS.get(event.step, "")),
+            "due": bid.supplement_due_on.isoformat() if bid.supplement_due_on else "",
         },
         url_arguments=[str(bid.public_id)],
         organisation=bid.organisation,

@@ -36,6 +36,8 @@ class Bid(models.Model):
     form_comment = models.TextField(_("形式审查意见"), blank=True)
     form_problems = models.JSONField(default=list, blank=True)
     supplement_due_on = models.DateField(_("补正期限"), null=True, blank=True)
+    supplement_text = models.TextField(_("补正说明"), blank=True)
+    supplement_received_at = models.DateTimeField(_("补正收到时间"), null=True, blank=True)
     disqualified_reason = models.TextField(blank=True)
 
     class Meta:

@@ -275,10 +275,27 @@ def bid_finalise(
 ) -> BidVersion:
     """Take a bid, or refuse it as late and keep that it was refused — without saying whose it was."""
     try:
+        _refuse_late_without_waiting(challenge_id, acting_user, idempotency_key)
         return _finalise(challenge_id, acting_user, envelope_ids, idempotency_key, device, address)
     except BiddingClosed:
         _keep_late(challenge_id, "finalise")
         raise
+
+
+def _refuse_late_without_waiting(challenge_id: int, acting_user: User, idempotency_key: str) -> None:
+    """What is already too late does not queue for the challenge's row: it would only hold up the freeze.
+
+    Decides nothing else: who may pass, and a hand-in that was answered before, is judged under the lock.
+    """
+    own = organisation_of(acting_user)
+    challenge = Challenge.objects.filter(pk=challenge_id).first()
+    if challenge is None or own is None or not may_bid(acting_user) or not _may_know(challenge, own):
+        return
+    if BidVersion.objects.filter(
+        bid__challenge=challenge, bid__organisation=own, idempotency_key=idempotency_key
+    ).exists():
+        return
+    _refuse_unless_open(challenge)
 
 
 def _keep_late(challenge_id: int, step: str) -> None:

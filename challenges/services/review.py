@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.core.files import File
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -25,9 +26,16 @@ from challenges.enums import (
     PanelState,
     SeatState,
 )
-from challenges.events import SeatNotified
+from challenges.events import BidFormalCheckMoved, SeatNotified
 from challenges.models import Bid, BidResult, Challenge, Employment, Expert, Panel, ScoreSheet, Seat
-from challenges.permissions import handles_challenge, holds_seat, may_run_programmes, runs_panel, witnesses_panel
+from challenges.permissions import (
+    acts_as_bidder,
+    handles_challenge,
+    holds_seat,
+    may_run_programmes,
+    runs_panel,
+    witnesses_panel,
+)
 from challenges.relations import related_codes
 from challenges.sealing.canonical import canonical
 from challenges.sealing.verification import SCORES_LOCKED
@@ -37,6 +45,7 @@ from challenges.services.movement import locked_challenge, move
 from challenges.states import programme_parameters
 from challenges.validators import bid_problems
 from core import audit, outbox
+from core.attachments import attach_checked
 from core.clock import now, today
 from core.errors import DomainError, GuardFailed, InvalidInput, NotPermitted, ObjectNotFound, Reason
 from core.working_days import period
@@ -120,9 +129,22 @@ def bid_formal_check(
         bid.supplement_due_on = period(today(), programme_parameters(challenge).supplement_working_days).last_day
         bid.form_problems = [text.strip() for text in supplement if text.strip()]
         bid.form_comment = comment.strip()
-        bid.save(update_fields=["supplement_due_on", "form_problems", "form_comment"])
+        bid.supplement_text = ""
+        bid.supplement_received_at = None
+        bid.save(
+            update_fields=[
+                "supplement_due_on",
+                "form_problems",
+                "form_comment",
+                "supplement_text",
+                "supplement_received_at",
+            ]
+        )
         audit.record(acting_user, "challenges.bid.supplement", challenge, {"bid": str(bid.public_id)})
+        _tell_formal_check(bid, "asked")
         return bid
+    if not passed and awaits_supplement(bid):
+        raise DomainError(_("补正期限未到，申报单位也尚未补正，不能作不通过的结论。"), code="supplement_pending")
     credit = credit_check(gate=CreditGate.FORMAL_CHECK, codes=list(member_codes(bid)), bid=bid)
     if passed and credit:
         raise GuardFailed(credit)
@@ -136,6 +158,46 @@ def bid_formal_check(
         challenge,
         {"bid": str(bid.public_id), "passed": passed, "comment": comment},
     )
+    _tell_formal_check(bid, "passed" if passed else "failed")
+    return bid
+
+
+def _tell_formal_check(bid: Bid, step: str) -> None:
+    outbox.publish(BidFormalCheckMoved(bid_id=bid.pk, step=step, at=now().isoformat()))
+
+
+def awaits_supplement(bid: Bid) -> bool:
+    """Whether the bidder was asked for 补正, has not answered, and the last day (Beijing time) has not ended."""
+    return bid.supplement_due_on is not None and bid.supplement_received_at is None and today() <= bid.supplement_due_on
+
+
+@transaction.atomic
+def bid_supplement(*, bid_public_id: UUID, acting_user: User, text: str, file: File | None = None) -> Bid:
+    """The bidder's answer to a request for 补正, once, until the end of its last day; what was sealed stays."""
+    bid = Bid.objects.select_related("challenge").filter(public_id=bid_public_id).first()
+    if bid is None:
+        raise ObjectNotFound()
+    challenge = locked_challenge(bid.challenge_id)
+    bid = Bid.objects.select_for_update(of=("self",)).select_related("challenge", "organisation").get(pk=bid.pk)
+    if not acts_as_bidder(acting_user, bid):
+        raise ObjectNotFound()
+    if challenge.state != ChallengeState.OPENED or bid.state != BidState.OPENED or not awaits_supplement(bid):
+        raise DomainError(_("当前没有待补正的内容，或补正期限已过。"), code="not_supplementable")
+    if not text.strip():
+        raise InvalidInput({"text": [_("请逐条写明补正了什么。")]})
+    attached = (
+        attach_checked(subject=bid, file=file, purpose="bid_supplement", acting_user=acting_user) if file else None
+    )
+    bid.supplement_text = text.strip()
+    bid.supplement_received_at = now()
+    bid.save(update_fields=["supplement_text", "supplement_received_at"])
+    audit.record(
+        acting_user,
+        "challenges.bid.supplement_answered",
+        challenge,
+        {"bid": str(bid.public_id), "file": attached.sha256 if attached else ""},
+    )
+    _tell_formal_check(bid, "answered")
     return bid
 
 
