@@ -69,10 +69,10 @@ def modules_are_built() -> None:
 
 @pytest.fixture
 def open_page(open_page: Any) -> Any:
-    """Stretching a passphrase takes seconds on a busy machine."""
+    """Patient: stretching a passphrase takes seconds on a busy machine. Without transitions, whose colours axe reads."""
 
     def opened(*options: Any, **more: Any) -> Page:
-        page = open_page(*options, **more)
+        page = open_page(*options, reduced_motion="reduce", **more)
         page.set_default_timeout(60_000)
         return page
 
