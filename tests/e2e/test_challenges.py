@@ -69,7 +69,7 @@ def modules_are_built() -> None:
 
 @pytest.fixture
 def open_page(open_page: Any) -> Any:
-    """Patient: stretching a passphrase takes seconds on a busy machine. Without transitions, whose colours axe reads."""
+    """Patient: stretching a passphrase takes seconds on a busy machine. No transitions: axe reads their colours."""
 
     def opened(*options: Any, **more: Any) -> Page:
         page = open_page(*options, reduced_motion="reduce", **more)
