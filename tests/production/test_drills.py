@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,12 +53,3 @@ def test_a_drill_explains_itself_and_names_what_is_missing(name: str):
     assert done.returncode == 2
     assert "TEST_DATABASE_URL" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-
-
-def test_every_drill_of_ours_has_a_short_version():
-    ours = {
-        path.name
-        for path in Path(ROOT / "drills").iterdir()
-        if path.is_file() and "tests.production" in path.read_text(encoding="utf-8")
-    }
-    assert {name for name in ours if not name.startswith("elasticsearch")} == {*SHORT, *BY_HAND}
