@@ -83,6 +83,8 @@ class Action:
     note: str | Promise = ""
     danger: bool = False
     main: bool = False
+    #: What the form must know of the object, such as who runs in a race.
+    form_options: Callable[[Any], dict[str, Any]] | None = None
 
 
 def by_machine(machine: Machine, name: str) -> Offered:
@@ -104,6 +106,11 @@ def _no_panel(purpose: str, *states: str) -> Offered:
         )
 
     return offered
+
+
+def _racers(challenge: Challenge) -> list[Project]:
+    running = challenge.projects.filter(is_race=True, state=ProjectState.IN_PROGRESS)
+    return list(running.select_related("solver").order_by("pk"))
 
 
 CHALLENGE_ACTIONS: Mapping[str, Action] = {
@@ -263,6 +270,16 @@ CHALLENGE_ACTIONS: Mapping[str, Action] = {
         _challenge("award"),
         note=_("公示期满且没有未办结的异议才能定榜。中榜和未中榜单位同时收到通知。"),
         main=True,
+    ),
+    "assess_stage": Action(
+        _("赛马阶段评估"),
+        lambda user, obj, data: projects.stage_assess(challenge_id=obj.pk, acting_user=user, **data),
+        lambda user, obj: (
+            obj.state == ChallengeState.CONTRACTED and approves_challenge(user, obj) and len(_racers(obj)) > 1
+        ),
+        f.StageAssessForm,
+        note=_("全部赛马项目在同一日期按相同指标评估。停止支持的项目保留已形成的知识产权。"),
+        form_options=lambda obj: {"racers": _racers(obj)},
     ),
     "finish": Action(
         _("结题"),

@@ -199,6 +199,14 @@ class ObjectionState(models.TextChoices):
 # --- project ------------------------------------------------------------------------------------------------------
 
 
+class StageOutcome(models.TextChoices):
+    """What a race's assessment decides of one racer (V22)."""
+
+    CONTINUE = "continue", _("继续支持")
+    ELIMINATED = "eliminated", _("停止支持")
+    MERGED = "merged", _("合并攻关")
+
+
 class ProjectState(models.TextChoices):
     """Machine C (domain.md §2.7)."""
 

@@ -1,5 +1,6 @@
 """Forms of 揭榜挂帅. They only read what was typed; every rule is the services'."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -15,11 +16,20 @@ from challenges.enums import (
     OpenerCapacity,
     ProgrammeModel,
     SelectionMethod,
+    StageOutcome,
 )
-from challenges.models import Challenge, Programme
+from challenges.models import Challenge, Programme, Project
 from challenges.parameters import BOUNDS, Parameters
 from core.clock import BEIJING
-from core.forms import DateInput, DateTimeInput, LinesField, PageForm, input_attributes, offer_classification
+from core.forms import (
+    DateInput,
+    DateTimeInput,
+    LinesField,
+    PageForm,
+    input_attributes,
+    name_the_remedy,
+    offer_classification,
+)
 from core.models import Category, Industry, Region
 from scenarios.enums import Restriction, ReviewConclusion
 
@@ -310,6 +320,51 @@ class FormalCheckForm(PageForm):
 class SupplementForm(PageForm):
     supplement = LinesField(label=_("需要补正的非实质内容"), help_text=_("每行一条，所有申请的补正期限相同。"))
     comment = text(_("说明"), rows=3)
+
+
+class StageAssessForm(PageForm):
+    """One table of a race: the same indicators for every racer, one line of result each, in the same order."""
+
+    assessed_on = forms.DateField(label=_("评估日期"), widget=DateInput)
+    assessor = forms.CharField(label=_("第三方评估机构"), max_length=120)
+    minutes_number = forms.CharField(label=_("集体决策会议纪要号"), max_length=60)
+    indicators = LinesField(label=_("评估指标"), help_text=_("每行一项。"))
+
+    def __init__(self, *args: Any, racers: Sequence[Project] = (), **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.racers = racers
+        for racer in racers:
+            named = {"name": racer.solver.name}
+            self.fields[f"values_{racer.pk}"] = text(
+                _("%(name)s：评估结果") % named, help_text=_("按上面指标的顺序，每行一项结果。"), rows=3
+            )
+            self.fields[f"outcome_{racer.pk}"] = forms.ChoiceField(
+                label=_("%(name)s：结论") % named, choices=StageOutcome.choices, widget=forms.RadioSelect
+            )
+            self.fields[f"comment_{racer.pk}"] = text(_("%(name)s：评估意见") % named, rows=2)
+        name_the_remedy(self)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        indicators = data.get("indicators") or []
+        results = []
+        for racer in self.racers:
+            lines = [line.strip() for line in data.pop(f"values_{racer.pk}", "").splitlines() if line.strip()]
+            if lines and indicators and len(lines) != len(indicators):
+                self.add_error(
+                    f"values_{racer.pk}",
+                    _("指标有 %(wanted)d 项，这里填了 %(given)d 项，请逐项填写。")
+                    % {"wanted": len(indicators), "given": len(lines)},
+                )
+            results.append(
+                {
+                    "project": racer.public_id,
+                    "values": dict(zip(indicators, lines, strict=False)),
+                    "outcome": data.pop(f"outcome_{racer.pk}", ""),
+                    "comment": data.pop(f"comment_{racer.pk}", ""),
+                }
+            )
+        return data | {"results": results}
 
 
 class SupplementAnswerForm(PageForm):

@@ -296,17 +296,18 @@ def bid_problems(content: Mapping[str, Any], challenge: Challenge, parameters: P
 
 
 def consortium_problems(content: Mapping[str, Any], members: Sequence[Mapping[str, Any]]) -> list[Reason]:
-    """V05: the agreement's six clauses and shares of exactly 100 %."""
+    """V05: the agreement's six clauses; every share above zero, together exactly 100 %."""
     problems = []
     agreement = content.get("agreement") or {}
     missing = [label for key, label in AGREEMENT_CLAUSES.items() if not str(agreement.get(key, "")).strip()]
     if missing:
         problems.append(Reason("clauses_missing", _("联合协议缺少条款：%s。") % "、".join(missing), "agreement"))
     try:
-        total = sum((Decimal(str(row.get("share_percent"))) for row in members), Decimal(0))
+        shares = [Decimal(str(row.get("share_percent"))) for row in members]
+        sound = all(share.is_finite() and share > 0 for share in shares) and sum(shares) == HUNDRED
     except ArithmeticError:
-        total = Decimal(-1)
-    if total != HUNDRED:
+        sound = False
+    if not sound:
         problems.append(Reason("shares_sum", _("各单位任务或经费份额合计应为 100%。"), "members"))
     return problems
 

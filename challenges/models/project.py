@@ -7,7 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation
-from challenges.enums import ChangeKind, ChangeState, Grade, MilestoneState, ProjectState
+from challenges.enums import ChangeKind, ChangeState, Grade, MilestoneState, ProjectState, StageOutcome
 from challenges.models.decision import Award
 from challenges.models.programme import Challenge
 from core.clock import now
@@ -162,9 +162,7 @@ class StageResult(models.Model):
 
     assessment = models.ForeignKey(StageAssessment, on_delete=models.CASCADE, related_name="results")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="stage_results")
-    outcome = models.CharField(
-        max_length=10, choices=[("continue", _("继续支持")), ("eliminated", _("停止支持")), ("merged", _("合并攻关"))]
-    )
+    outcome = models.CharField(_("评估结论"), max_length=10, choices=StageOutcome.choices)
     values = models.JSONField(default=dict)
     comment = models.TextField(blank=True)
 

@@ -18,6 +18,7 @@ from challenges.enums import (
     Grade,
     MilestoneState,
     ProjectState,
+    StageOutcome,
 )
 from challenges.events import ChangeDecided, MilestoneMoved, ProjectTransitioned
 from challenges.models import (
@@ -522,7 +523,7 @@ def stage_assess(
             values=row["values"],
             comment=str(row.get("comment", "")).strip(),
         )
-        if row["outcome"] != "continue":
+        if row["outcome"] != StageOutcome.CONTINUE:
             project.closing_comment = str(row.get("comment", "")).strip()
             move_project(
                 project,

@@ -99,7 +99,7 @@ def act(request: HttpRequest, kind: str, key: str, action: str) -> HttpResponse:
     obj = find(kind, key, request.user)
     if not step.offered(request.user, obj):
         raise ObjectNotFound(_("这项操作当前不能办理，可能已由他人办理或状态已经变化。请刷新页面查看。"))
-    form = step.form(posted(request), request.FILES or None)
+    form = step.form(posted(request), request.FILES or None, **(step.form_options(obj) if step.form_options else {}))
     if request.method == "POST" and form.is_valid():
         try:
             step.run(request.user, obj, form.cleaned_data)

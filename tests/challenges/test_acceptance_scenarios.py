@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
 from docx import Document
 
 from accounts.enums import Role
@@ -335,7 +336,7 @@ def test_07_a_winner_withdraws_and_the_runner_up_is_not_contracted_without_publi
     assert not Project.objects.exists()
 
 
-def test_08_racers_assessed_on_different_dates_are_refused(publicised):
+def test_08_racers_assessed_on_different_dates_are_refused(client, publicised):
     stage, challenge, own = publicised["stage"], publicised["challenge"], publicised["own"]
     with frozen(make.after_deadline(challenge)):
         make.decide(
@@ -377,7 +378,28 @@ def test_08_racers_assessed_on_different_dates_are_refused(publicised):
             projects.stage_assess(**terms, results=rows)
         assert [reason.code for reason in refusal.value.reasons] == ["race_date"]
         assert challenge.stage_assessments.count() == 0
-        projects.stage_assess(**terms, results=[{**row, "assessed_on": date(2028, 1, 4)} for row in rows])
+        client.force_login(stage.approver)
+        address = reverse("challenges:act", args=["challenge", challenge.code, "assess_stage"])
+        typed = {
+            "assessed_on": "2028-01-04",
+            "assessor": "省科技评估中心",
+            "indicators": "识别率\n误报率",
+            "minutes_number": "纪要〔2028〕1号",
+        }
+        for racer, row in zip(racers, rows, strict=True):
+            typed |= {
+                f"values_{racer.pk}": "96\n96",
+                f"outcome_{racer.pk}": row["outcome"],
+                f"comment_{racer.pk}": row["comment"],
+            }
+        short = client.post(address, typed | {f"values_{racers[0].pk}": "96"})
+        assert short.status_code == 400
+        assert "指标有 2 项，这里填了 1 项" in short.content.decode()
+        assert challenge.stage_assessments.count() == 0
+        assert client.post(address, typed).status_code == 302
+    assert [row.values for row in challenge.stage_assessments.get().results.order_by("pk")] == [
+        {"识别率": "96", "误报率": "96"}
+    ] * 2
     assert list(Project.objects.order_by("pk").values_list("state", flat=True)) == [
         ProjectState.IN_PROGRESS,
         ProjectState.ELIMINATED,

@@ -1,13 +1,16 @@
 """The web process of the image on real servers, behind the real nginx: TLS, addresses, ids, and a cache that dies."""
 
+import http.client
 import json
 import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import threading
 from collections import Counter
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -64,6 +67,20 @@ def start_nginx(installation: Installation, nginx: str, configuration: Path) -> 
     installation.processes.append(proxy)
 
 
+def posted_bytes(port: int, path: str, size: int) -> int:
+    """The status of a POST of so many bytes; the answer may come before the last of them is sent."""
+    connection = http.client.HTTPSConnection(HOST, port, context=ssl._create_unverified_context(), timeout=60)
+    with closing(connection):
+        connection.putrequest("POST", path)
+        connection.putheader("Content-Length", str(size))
+        connection.endheaders()
+        with suppress(OSError):  # it stops listening when it has answered
+            for _piece in range(min(size, 64 << 20) >> 20):
+                connection.send(bytes(1 << 20))
+        with connection.getresponse() as answer:
+            return answer.status
+
+
 def test_through_nginx_the_visitor_cannot_choose_an_address_and_figures_stay_inside(
     installation: Installation, tmp_path: Path
 ):
@@ -81,6 +98,11 @@ def test_through_nginx_the_visitor_cannot_choose_an_address_and_figures_stay_ins
     code, headers, _body = get(f"{outside}/about/", X_Forwarded_For="127.0.0.1", X_Request_ID="chosen-by-visitor")
     assert code == 200
     assert headers["X-Request-ID"] != "chosen-by-visitor"
+    # A sealed envelope may be large, a form may not.
+    upload = "/desk/challenges/items/JB2026-001/seal/upload/technical/"
+    assert posted_bytes(https_port, "/desk/challenges/items/JB2026-001/seal/draft/", 30 << 20) == 413
+    assert posted_bytes(https_port, upload, 540 << 20) == 413
+    assert posted_bytes(https_port, upload, 30 << 20) == 403  # passed on: the platform asks who this is
 
 
 def test_pages_go_on_when_the_cache_dies(installation: Installation, servers: dict[str, str]):

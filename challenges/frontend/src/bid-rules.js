@@ -123,7 +123,7 @@ function consortiumProblems(content, members, call) {
     problems.push(problem("clauses_missing", `联合协议缺少条款：${missing.join("、")}。`, "agreement"));
   }
   const shares = members.map((member) => millionths(member.share_percent));
-  const total = shares.some((share) => share === null) ? null : shares.reduce((sum, share) => sum + share, 0n);
+  const total = shares.some((share) => share === null || share <= 0n) ? null : shares.reduce((sum, share) => sum + share, 0n);
   if (total !== BigInt(HUNDRED_PERCENT) * 1_000_000n) {
     problems.push(problem("shares_sum", "各单位任务或经费份额合计应为 100%。", "members"));
   }
