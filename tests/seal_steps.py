@@ -263,12 +263,12 @@ def race(count: int, spread: float, threads: int = 60) -> dict[str, Any]:
     uploads = {user.pk: make.upload_bid(challenge, user) for user in users}
     deadline = database_now() + timedelta(seconds=spread + 3)
     Challenge.objects.filter(pk=challenge.pk).update(deadline_at=deadline)
-    generator, outcomes, waits, freezes = random.Random(7), [], [], []
+    generator, outcomes, waits, freezes, overtaken = random.Random(7), [], [], [], []
+    moments = sorted(deadline.timestamp() + generator.uniform(-spread, spread) for _user in users)
 
-    def submit(user: User) -> None:
-        moment = deadline.timestamp() + generator.uniform(-spread, spread)
+    def submit(moment: float, user: User) -> None:
         time.sleep(max(0.0, moment - database_now().timestamp()))
-        begun = time.monotonic()
+        begun, in_time = time.monotonic(), database_now() < deadline
         try:
             version = bids.bid_finalise(
                 challenge_id=challenge.pk,
@@ -279,6 +279,8 @@ def race(count: int, spread: float, threads: int = 60) -> dict[str, Any]:
             outcomes.append(("taken", version.receipt, version.received_at >= deadline))
         except bids.BiddingClosed:
             outcomes.append(("refused", None, database_now() < deadline))
+            if in_time:
+                overtaken.append(user.pk)
         finally:
             waits.append(time.monotonic() - begun)
             connection.close()
@@ -294,7 +296,7 @@ def race(count: int, spread: float, threads: int = 60) -> dict[str, Any]:
             connection.close()
 
     with ThreadPoolExecutor(threads + 1) as pool:
-        waiting = [pool.submit(freeze), *(pool.submit(submit, user) for user in users)]
+        waiting = [pool.submit(freeze), *(pool.submit(submit, *one) for one in zip(moments, users, strict=True))]
         for one in waiting:
             one.result()
     challenge.refresh_from_db()
@@ -309,6 +311,7 @@ def race(count: int, spread: float, threads: int = 60) -> dict[str, Any]:
         "unreceipted_in_manifest": len(set(bodies) - set(receipts)),
         "late_taken": sum(row[0] == "taken" and row[2] for row in outcomes),
         "early_refused": sum(row[0] == "refused" and row[2] for row in outcomes),
+        "overtaken": len(overtaken),
         "freeze_seconds": round(freezes[0], 3),
         "longest_wait_seconds": round(max(waits), 3),
         "root_of_receipts": root_of_receipts(challenge, sorted(receipts.values(), key=lambda body: body["received_at"]))
