@@ -11,7 +11,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-services check services format schema clean
+.PHONY: help install run test test-services test-drills check services format schema clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ test: install ## Everything CI runs
 
 test-services: install ## What differs on real servers (`make services` first, then `eval "$$(drills/services env)"`)
 	@$(BIN)/python -m pytest tests/core tests/accounts tests/scenarios tests/vendors tests/notifications tests/production tests/search tests/challenges --ignore tests/challenges/sealing $(ARGS)
+
+test-drills: install ## The drills in short: kills, outages, doubles (`make services` first, as above)
+	@$(BIN)/python -m pytest tests/production/test_drills.py tests/search/test_drills.py $(ARGS)
 
 check: install ## Style, layers, types, migrations, schema: everything a machine can judge without running
 	@$(BIN)/ruff check .
