@@ -71,6 +71,7 @@ def measure(count: int, environment: dict[str, str], database: str) -> int:
                 "seconds": round(seconds, 2),
                 "asked_seconds": 10,
                 "ok": answer["ok"],
+                "failures": [row for row in answer["rows"] if not row["ok"]][:5],
                 "checks": len(answer["rows"]),
                 "files_checked": sum(row["check"] == "file" for row in answer["rows"]),
                 "links": made["links"],

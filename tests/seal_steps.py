@@ -622,12 +622,13 @@ def clocks(minutes: int = 5) -> dict[str, Any]:
 
 def opened(count: int, size: int) -> dict[str, Any]:
     """`count` bids with `size` bytes attached are handed in, frozen and opened: ground for verifying the record."""
-    stage = make.make_stage(expert_count=0)
-    challenge = make.make_open_challenge(stage)
     attached = os.urandom(size)
-    for number in range(count):
-        make.hand_in(challenge, make.make_bidder(f"揭榜单位{number}"), files=[("数据.bin", attached)])
-    Challenge.objects.filter(pk=challenge.pk).update(deadline_at=database_now())
+    # Published and handed in three weeks ago: the published deadline is truly past when the freeze comes.
+    with frozen(database_now() - timedelta(days=22)):
+        stage = make.make_stage(expert_count=0)
+        challenge = make.make_open_challenge(stage, days_open=21)
+        for number in range(count):
+            make.hand_in(challenge, make.make_bidder(f"揭榜单位{number}"), files=[("数据.bin", attached)])
     bids.challenges_freeze_due()
     challenge.refresh_from_db()
     begun = time.monotonic()
