@@ -1,6 +1,7 @@
 """Files beside records: checked by type and content, private by default, named at random on disk (V28)."""
 
 import hashlib
+import logging
 import zipfile
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -17,6 +18,9 @@ from core.attachment_text import personal_numbers_in
 from core.enums import PublicityClass, ScanState
 from core.errors import InvalidInput, ObjectNotFound
 from core.models import Attachment
+from core.scanning import ScannerUnavailable, found_in
+
+logger = logging.getLogger("marketplace.scanning")
 
 LARGEST_BYTES = 20 * 1024 * 1024
 LONGEST_NAME = 120
@@ -96,6 +100,19 @@ def _check_office_structure(file: File, main_part: str) -> None:
         raise _refuse(_("文件展开后过大，不予接受。"))
 
 
+def scanned_state(file: File) -> ScanState:
+    """CLEAN, or PENDING while the scanner does not answer; InvalidInput when something was found."""
+    try:
+        found = found_in(file)
+    except ScannerUnavailable as error:
+        logger.warning("a file waits for the scanner: %s", error)
+        return ScanState.PENDING
+    if found:
+        logger.warning("a file was refused by the scanner: %s", found)
+        raise _refuse(_("文件“%s”未通过病毒检查，没有保存。请清除后重新上传。") % PurePosixPath(file.name or "").name)
+    return ScanState.CLEAN
+
+
 @transaction.atomic
 def attach(
     *,
@@ -107,6 +124,7 @@ def attach(
 ) -> Attachment:
     """Keep `file` beside `subject`. The caller has checked that the person may write the subject."""
     content_type = checked_content_type(file)
+    scan_state = scanned_state(file)
     content = file.read()
     file.seek(0)
     attachment = Attachment(
@@ -118,7 +136,7 @@ def attach(
         size=file.size or 0,
         sha256=hashlib.sha256(content).hexdigest(),
         publicity=publicity,
-        scan_state=ScanState.CLEAN,
+        scan_state=scan_state,
         personal_numbers=personal_numbers_in(content, content_type),
         uploaded_by=acting_user,
     )
@@ -136,6 +154,7 @@ def attach_checked(*, subject: models.Model, file: File, purpose: str, acting_us
     a file is never published.
     """
     content_type = checked_content_type(file)
+    scan_state = scanned_state(file)
     digest = hashlib.sha256()
     file.seek(0)
     while piece := file.read(1 << 20):
@@ -149,7 +168,7 @@ def attach_checked(*, subject: models.Model, file: File, purpose: str, acting_us
         size=file.size or 0,
         sha256=digest.hexdigest(),
         publicity=PublicityClass.PRIVATE,
-        scan_state=ScanState.CLEAN,
+        scan_state=scan_state,
         uploaded_by=acting_user,
     )
     file.seek(0)

@@ -300,7 +300,7 @@ def _keep_opened(bid: Bid, kind: str, opened: OpenedEnvelope, sinks: Sequence[tu
         file.flush()
         file.seek(0)
         try:
-            attach_checked(subject=bid, file=File(file, name=name), purpose=f"bid_{kind}")
+            attach_checked(subject=bid, file=File(file, name=name), purpose=str(EnvelopeKind(kind).label))
         except InvalidInput as error:
             refused.append({"name": name, "reason": " ".join(reason.message for reason in error.reasons)})
     content = {**manifest, "refused_files": refused} if refused else manifest

@@ -186,7 +186,7 @@ def bid_supplement(*, bid_public_id: UUID, acting_user: User, text: str, file: F
     if not text.strip():
         raise InvalidInput({"text": [_("请逐条写明补正了什么。")]})
     attached = (
-        attach_checked(subject=bid, file=file, purpose="bid_supplement", acting_user=acting_user) if file else None
+        attach_checked(subject=bid, file=file, purpose=str(_("补正材料")), acting_user=acting_user) if file else None
     )
     bid.supplement_text = text.strip()
     bid.supplement_received_at = now()

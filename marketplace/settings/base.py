@@ -231,6 +231,9 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+#: Virus scanner of uploads and opened bids: `tcp://host:3310` or `unix:///run/clamav/clamd.ctl`. Empty: not scanned.
+SCANNER_URL = env.str("SCANNER_URL", default="")
+
 #: Search engine by URL: `embedded:///absolute/folder` or `elasticsearch://host:port` (issue 4).
 SEARCH_URL = env.str("SEARCH_URL", default=f"embedded://{VAR_DIR / 'search'}")
 #: Of Elasticsearch only. Replicas: a number, or a range that follows the number of nodes. With a CA file: https.
