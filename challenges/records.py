@@ -68,11 +68,15 @@ def inclusion(challenge: Challenge, bid_public_id: str) -> dict[str, Any]:
 def verify_files(challenge: Challenge) -> list[verification.Row]:
     """Whether every ciphertext that counts still lies on disk as receipted; destroyed ones are named as such."""
     rows = []
+    kept = {
+        (str(envelope.bid_version.bid.public_id), envelope.bid_version.number, envelope.kind): envelope
+        for envelope in SealedEnvelope.objects.filter(bid_version__bid__challenge=challenge).select_related(
+            "bid_version__bid"
+        )
+    }
     for body in final_bodies(challenge):
         for entry in body["envelopes"]:
-            envelope = SealedEnvelope.objects.filter(
-                bid_version__bid__public_id=body["bid"], bid_version__number=body["version"], kind=entry["kind"]
-            ).first()
+            envelope = kept.get((body["bid"], body["version"], entry["kind"]))
             subject = f"{body['bid']} {entry['kind']}"
             if envelope is None or not envelope.file or not envelope.file.storage.exists(envelope.file.name):
                 rows.append(verification.Row("file", subject, False, "密文文件缺失。"))
