@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
         ("matching", "0001_initial"),
         ("scenarios", "0002_public_order"),
         ("vendors", "0001_initial"),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [

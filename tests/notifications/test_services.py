@@ -18,6 +18,7 @@ from notifications.models import Delivery, Notification, Preference
 from tests.factories import make_organisation, make_person, region
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
+KEY = "00000000-0000-0000-0000-000000000000"
 VALUES = {"title": "供水漏损识别", "reviewer": "济南示范局", "defects": "1. 请补充指标\n", "comment": ""}
 
 
@@ -193,7 +194,17 @@ def test_every_message_of_the_catalogue_leads_somewhere_that_exists():
         "vendors:verification": ["x"],
         "vendors:capability": ["x"],
         "vendors:edit": ["x"],
-        "accounts:organisation": ["00000000-0000-0000-0000-000000000000"],
+        "accounts:organisation": [KEY],
+        "matching:engagement": [KEY],
+        "challenges:programme": [KEY],
+        "challenges:need": [KEY],
+        "challenges:challenge": ["JB2026-001"],
+        "challenges:list": ["2026-1"],
+        "challenges:bid": [KEY],
+        "challenges:seat": [KEY],
+        "challenges:publicity": [KEY],
+        "challenges:objection": [KEY],
+        "challenges:project": [KEY],
     }
     for message in MESSAGES.values():
         if message.url_name:
