@@ -12,6 +12,9 @@ from pytest_django.plugin import DjangoDbBlocker, blocking_manager_key
 from core import classification
 from core.clock import BEIJING, frozen
 from core.models import Category, WorkdayCalendar
+from tests.browser import browser
+
+__all__ = ["browser"]
 
 #: A Tuesday in the middle of a quarter; tests that need a fixed day take the `clock` fixture.
 A_TUESDAY = datetime(2026, 11, 24, 10, 0, tzinfo=BEIJING)

@@ -2,12 +2,11 @@
 
 import io
 import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from challenges.sealing.canonical import decode_bytes, encode_bytes
 from challenges.sealing.envelopes import inspect_envelope, open_envelope
@@ -20,25 +19,21 @@ FIFTY_MEGABYTES = 50 * (1 << 20)
 
 
 @pytest.fixture
-def page_and_uploads() -> Iterator[tuple[Page, list[bytes]]]:
+def page_and_uploads(browser: Browser) -> Iterator[tuple[Page, list[bytes]]]:
     """The page, loaded; any complaint of the browser fails the test."""
-    executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if executable is None or not (MODULES / "sealing.js").is_file():
+    if not (MODULES / "sealing.js").is_file():
         if os.environ.get("CI"):
-            pytest.fail("缺少 Chromium 或浏览器模块：先运行 make install")
-        pytest.skip("缺少 Chromium 或浏览器模块：安装 chromium 并运行 make install 后再试")
+            pytest.fail("缺少浏览器模块：先运行 make install")
+        pytest.skip("缺少浏览器模块：运行 make install 后再试")
     complaints: list[str] = []
-    with served_modules() as (address, uploads), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
+    with served_modules() as (address, uploads):
         page = browser.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(address)
         page.wait_for_function("window.ready === true")
         yield page, uploads
-        browser.close()
+        page.close()
     assert complaints == []
 
 
