@@ -39,7 +39,7 @@ test-services: install ## What differs on real servers (`make services` first, t
 	@$(BIN)/python -m pytest tests/core tests/accounts tests/scenarios tests/vendors tests/notifications tests/production tests/search tests/challenges --ignore tests/challenges/sealing $(ARGS)
 
 test-drills: install ## The drills in short: kills, outages, doubles (`make services` first, as above)
-	@$(BIN)/python -m pytest tests/production/test_drills.py tests/search/test_drills.py tests/challenges/test_seal_processes.py $(ARGS)
+	@$(BIN)/python -m pytest tests/production/test_drills.py tests/production/test_workers.py tests/production/test_web.py tests/search/test_drills.py tests/challenges/test_seal_processes.py $(ARGS)
 
 check: install ## Style, layers, types, migrations, schema: everything a machine can judge without running
 	@$(BIN)/ruff check .
