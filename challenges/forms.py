@@ -532,10 +532,6 @@ class MilestoneForm(PageForm):
 MilestoneFormSet = forms.formset_factory(MilestoneForm, extra=3, max_num=20)
 
 
-class DigestForm(PageForm):
-    digest = forms.CharField(widget=forms.HiddenInput)
-
-
 class MilestoneReportForm(PageForm):
     sequence = forms.IntegerField(label=_("第几个里程碑"), min_value=1)
     report = text(_("完成情况"))

@@ -5,7 +5,7 @@ from typing import Any
 from accounts.enums import ADMINISTRATOR_ROLES, Role
 from accounts.permissions import acts_for, has_role, is_member, is_signed_in, organisation_of
 from challenges.enums import ChallengeState, ProgrammeModel
-from challenges.models import AnnualList, Award, Bid, Challenge, Objection, Panel, Programme, Project, Seat
+from challenges.models import AnnualList, Bid, Challenge, Objection, Panel, Programme, Project, Seat
 
 #: Before the opening nobody but the bidder learns of bids, whatever their role (招标投标法 22; domain.md §6).
 BEFORE_OPENING = frozenset(
@@ -103,10 +103,6 @@ def may_check_first(user: Any, challenge: Challenge) -> bool:
     )
 
 
-def may_withdraw_need(user: Any, challenge: Challenge) -> bool:
-    return acts_as_demander(user, challenge)
-
-
 def sees_working_file(user: Any, challenge: Challenge) -> bool:
     """Who reads a need before publication, and its checks and reasons after."""
     return (
@@ -172,10 +168,6 @@ def witnesses_panel(user: Any, panel: Panel) -> bool:
 
 
 # --- decision and after -------------------------------------------------------------------------------------------
-
-
-def may_lapse_award(user: Any, award: Award) -> bool:
-    return approves_challenge(user, award.bid.challenge)
 
 
 def may_see_objector(user: Any, objection: Objection) -> bool:

@@ -79,7 +79,8 @@ def outcomes(
             bool(row[2]) or (price_weight > 0 and row[4] is None),
             -row[5],
             -row[3],
-            row[0].price_fen if row[0].price_fen is not None else 0,
+            row[0].price_fen is None,
+            row[0].price_fen or 0,
             lot(seed, row[0].bid),
         )
     )
@@ -87,6 +88,13 @@ def outcomes(
         Outcome(entry.bid, means, technical, price, total, spread, below, rank)
         for rank, (entry, means, below, technical, price, total, spread) in enumerate(weighed, 1)
     ]
+
+
+def sound_price(content: Mapping[str, Any] | None) -> int | None:
+    """The opened total in fen; None where the price could not be read or breaks the list's rules (V07)."""
+    if content is None or content.get("problems"):
+        return None
+    return int(content["total_fen"])
 
 
 def price_points(price_fen: int | None, lowest_fen: int | None, weight: int) -> Decimal | None:

@@ -407,7 +407,3 @@ def may_download_bid_file(user: Any, subject_id: str, _attachment: Any) -> bool:
     if bid is None or bid.technical_content is None:
         return False
     return acts_as_bidder(user, bid) or may_see_bids(user, bid.challenge)
-
-
-def _reads(user: Any, bid: Bid) -> bool:
-    return acts_as_bidder(user, bid) or may_see_bids(user, bid.challenge) or _sits_on(user, bid)

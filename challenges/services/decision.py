@@ -25,6 +25,7 @@ from challenges.enums import (
 from challenges.events import BidConcluded, ContractLate, ObjectionMoved, PublicityStarted
 from challenges.models import Award, Bid, BidResult, Challenge, Decision, Objection, Publicity
 from challenges.permissions import handles_challenge, may_handle_objection
+from challenges.scoring import sound_price
 from challenges.sealing.verification import AWARDED
 from challenges.services.chain import chain_append
 from challenges.services.credit import credit_check
@@ -83,6 +84,10 @@ def decision_reasons(challenge: Challenge, winners: Sequence[Mapping[str, Any]],
                 Reason(
                     "winner_below_minimum", _("“%s”有指标低于最低分，不能中榜。") % result.bid.organisation, "winners"
                 )
+            )
+        if sound_price(result.bid.price_content) is None:
+            reasons.append(
+                Reason("winner_price", _("“%s”没有有效的报价，不能中榜。") % result.bid.organisation, "winners")
             )
         grant = row.get("grant_fen")
         if (

@@ -26,6 +26,8 @@ from challenges.sealing.suites import suite_named
 from challenges.services.bids import final_bodies, unconfirmed
 from challenges.services.chain import chain_append
 from challenges.services.movement import locked_challenge, move
+from challenges.states import programme_parameters
+from challenges.validators import price_problems
 from core import audit, outbox
 from core.attachments import attach_checked
 from core.clock import database_now
@@ -307,8 +309,20 @@ def _keep_opened(bid: Bid, kind: str, opened: OpenedEnvelope, sinks: Sequence[tu
     if kind == EnvelopeKind.TECHNICAL:
         bid.technical_content = content
     else:
-        bid.price_content = content
+        bid.price_content = _judged_price(content, bid.challenge)
     bid.save(update_fields=["technical_content", "price_content"])
+
+
+def _judged_price(price: dict[str, Any], challenge: Challenge) -> dict[str, Any]:
+    """The price with what is wrong with it (V07): sealed it could not be looked at, and a page can be gone round.
+
+    An amount that is no amount makes the envelope unreadable; any other fault is kept beside the price, which then
+    earns no points and cannot win.
+    """
+    problems = price_problems(price, challenge, programme_parameters(challenge))
+    if any(problem.code == "amount_unreadable" for problem in problems):
+        raise SealingError(str(problems[0].message))
+    return {**price, "problems": [str(problem.message) for problem in problems]}
 
 
 @transaction.atomic

@@ -782,7 +782,7 @@ def entries_of(panel: Panel, seats: Sequence[Seat]) -> list[scoring.Entry]:
             key = str(sheet.bid.public_id) if sheet.bid is not None else ""
             points.setdefault(key, {})[str(seat.public_id)] = sheet.scores
             if sheet.bid is not None:
-                prices[key] = (sheet.bid.price_content or {}).get("total_fen")
+                prices[key] = scoring.sound_price(sheet.bid.price_content)
     return [scoring.Entry(key, points[key], prices.get(key)) for key in sorted(points)]
 
 
