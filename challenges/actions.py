@@ -334,6 +334,16 @@ PROGRAMME_ACTIONS: Mapping[str, Action] = {
         ),
         f.AnnualListForm,
     ),
+    "take_scenario": Action(
+        _("从需求清单转入"),
+        lambda user, obj, data: needs.challenge_from_scenario(
+            scenario_id=data["scenario"].pk, programme_id=obj.pk, acting_user=user
+        ),
+        lambda user, obj: (
+            handles_programme(user, obj) and obj.state in (ProgrammeState.CALLING, ProgrammeState.COLLECTED)
+        ),
+        f.ScenarioForm,
+    ),
     "archive": Action(
         _("归档"),
         lambda user, obj, data: programmes.programme_archive(programme_id=obj.pk, acting_user=user),

@@ -31,7 +31,8 @@ from core.forms import (
     offer_classification,
 )
 from core.models import Category, Industry, Region
-from scenarios.enums import Restriction, ReviewConclusion
+from scenarios.enums import Restriction, ReviewConclusion, ScenarioState, ScenarioType
+from scenarios.models import Scenario
 
 FEN_PER_WAN = 1_000_000
 
@@ -267,12 +268,18 @@ class ReissueForm(CommentForm):
         self.fields["programme"].queryset = Programme.objects.exclude(state="archived")
 
 
-class ConvertForm(PageForm):
-    programme = forms.ModelChoiceField(label=_("列入计划"), queryset=Programme.objects.none())
+class ScenarioForm(PageForm):
+    scenario = forms.ModelChoiceField(
+        label=_("在榜的“技术攻关”类需求"),
+        queryset=Scenario.objects.none(),
+        help_text=_("转入后原需求结束对接，页面上互相链接；最终文本仍由需求单位确认。"),
+    )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["programme"].queryset = Programme.objects.exclude(state="archived")
+        self.fields["scenario"].queryset = Scenario.objects.filter(
+            state=ScenarioState.LISTED, scenario_type=ScenarioType.RESEARCH
+        ).order_by("code")
 
 
 # --- clarification ------------------------------------------------------------------------------------------------

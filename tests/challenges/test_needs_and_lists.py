@@ -133,6 +133,25 @@ def test_a_listed_research_scenario_becomes_a_challenge_linked_both_ways(stage):
     )
 
 
+def test_the_handler_takes_a_scenario_over_on_the_programme_s_page_and_both_pages_name_the_other(stage, client):
+    scenario = make_listed_scenario(scenario_type=ScenarioType.RESEARCH, intellectual_property="双方共有。")
+    other = make_listed_scenario()
+    programme = make.make_programme(stage)
+    address = reverse("challenges:act", args=["programme", programme.public_id, "take_scenario"])
+    client.force_login(stage.clerk)
+    assert client.post(address, {"scenario": scenario.pk}).status_code == 404
+    client.force_login(stage.handler)
+    assert client.post(address, {"scenario": other.pk}).status_code == 400
+    assert not Challenge.objects.exists()
+    assert client.post(address, {"scenario": scenario.pk}).status_code == 302
+    challenge = Challenge.objects.get()
+    assert challenge.scenario == scenario
+    page = client.get(reverse("scenarios:scenario", args=[scenario.key])).content.decode()
+    assert reverse("challenges:challenge", args=[challenge.public_id]) in page
+    page = client.get(reverse("challenges:challenge", args=[challenge.public_id])).content.decode()
+    assert reverse("scenarios:scenario", args=[scenario.key]) in page
+
+
 def test_another_kind_of_scenario_is_not_converted(stage):
     scenario = make_listed_scenario()
     programme = make.make_programme(stage)
