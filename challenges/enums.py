@@ -199,6 +199,14 @@ class ObjectionState(models.TextChoices):
 # --- project ------------------------------------------------------------------------------------------------------
 
 
+class AffiliationKind(models.TextChoices):
+    """Ties that make two organisations related parties (V04)."""
+
+    CONTROL = "control", _("控制")
+    JOINT = "joint", _("共同控制")
+    INFLUENCE = "influence", _("重大影响")
+
+
 class StageOutcome(models.TextChoices):
     """What a race's assessment decides of one racer (V22)."""
 

@@ -6,8 +6,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts.models import Organisation, User
 from challenges.enums import (
+    AffiliationKind,
     ChangeKind,
     ExpertKind,
     Grade,
@@ -31,6 +32,7 @@ from core.forms import (
     offer_classification,
 )
 from core.models import Category, Industry, Region
+from core.unified_code import normalise
 from scenarios.enums import Restriction, ReviewConclusion, ScenarioState, ScenarioType
 from scenarios.models import Scenario
 
@@ -443,6 +445,33 @@ class ExpertForm(PageForm):
         super().__init__(*args, **options)
         self.fields["areas"].queryset = Category.objects.current().filter(parent=None)
         input_attributes(self)
+
+
+class CreditEntryForm(PageForm):
+    organisation = forms.CharField(label=_("单位的统一社会信用代码"), max_length=18)
+    document_number = forms.CharField(label=_("文书号"), max_length=100)
+    issuer = forms.CharField(label=_("作出机关"), max_length=100)
+    basis = forms.CharField(label=_("法律依据"), max_length=200, help_text=_("法律法规名称和条款。"))
+    summary = text(_("事由"), required=False, rows=3)
+    started_on = forms.DateField(label=_("起始日期"), widget=DateInput)
+    ends_on = forms.DateField(label=_("终止日期"), widget=DateInput, help_text=_("最长五年，期满自动不再使用。"))
+
+    def clean_organisation(self) -> Organisation:
+        code = normalise(self.cleaned_data["organisation"])
+        found = Organisation.objects.filter(unified_code=code).first()
+        if found is None:
+            raise forms.ValidationError(_("平台上没有信用代码为“%s”的单位，请核对。") % code)
+        return found
+
+
+class AffiliationForm(PageForm):
+    parent_name = forms.CharField(label=_("控制方"), max_length=120)
+    parent_code = forms.CharField(label=_("控制方统一社会信用代码"), max_length=18)
+    child_name = forms.CharField(label=_("被控制方"), max_length=120)
+    child_code = forms.CharField(label=_("被控制方统一社会信用代码"), max_length=18)
+    kind = forms.ChoiceField(label=_("关系"), choices=AffiliationKind.choices)
+    source = forms.CharField(label=_("来源"), max_length=200, help_text=_("例如：市场主体登记、年报、申报材料。"))
+    valid_from = forms.DateField(label=_("起始日期"), required=False, widget=DateInput)
 
 
 class EmploymentForm(PageForm):

@@ -74,6 +74,11 @@ def supervises(user: Any, _obj: Any = None) -> bool:
     return has_role(user, Role.SUPERVISOR)
 
 
+def keeps_integrity_records(user: Any) -> bool:
+    """Who enters dishonesty records and ties between organisations, and takes them back."""
+    return may_run_programmes(user) or supervises(user)
+
+
 def may_be_opener(user: Any) -> bool:
     """None of the three administrators opens bids, in whichever organisation they hold that role."""
     return is_signed_in(user) and not user.memberships.active().filter(grants__role__in=ADMINISTRATOR_ROLES).exists()

@@ -22,11 +22,13 @@ from challenges.enums import (
     SelectionMethod,
 )
 from challenges.models import (
+    Affiliation,
     AnnualList,
     Bid,
     BidDraft,
     Challenge,
     ChallengeFollower,
+    CreditEntry,
     Objection,
     Opener,
     Programme,
@@ -40,6 +42,7 @@ from challenges.permissions import (
     acts_as_bidder,
     bids_are_disclosed,
     handles_programme,
+    keeps_integrity_records,
     may_see_bids,
     may_see_objector,
     sees_project,
@@ -407,3 +410,17 @@ def may_download_bid_file(user: Any, subject_id: str, _attachment: Any) -> bool:
     if bid is None or bid.technical_content is None:
         return False
     return acts_as_bidder(user, bid) or may_see_bids(user, bid.challenge)
+
+
+def credit_entries(user: Any) -> QuerySet[CreditEntry]:
+    """Every entry, those in force first; for who keeps them, nobody else."""
+    if not keeps_integrity_records(user):
+        return CreditEntry.objects.none()
+    return CreditEntry.objects.select_related("organisation").order_by("-ends_on", "-pk")
+
+
+def affiliations(user: Any) -> QuerySet[Affiliation]:
+    """Every tie, newest first; for who keeps them, nobody else."""
+    if not keeps_integrity_records(user):
+        return Affiliation.objects.none()
+    return Affiliation.objects.order_by("-pk")

@@ -1,8 +1,8 @@
 """Addresses of 揭榜挂帅. Public ones are permanent: /challenges/lists/2026-1/, /challenges/JB2026-001/."""
 
-from django.urls import path
+from django.urls import path, re_path
 
-from challenges.views import actions, desk, public, sealing
+from challenges.views import actions, desk, integrity, public, sealing
 
 app_name = "challenges"
 
@@ -35,6 +35,12 @@ urlpatterns = [
     path("desk/challenges/keys/prove/<uuid:public_id>/", sealing.officer_key_prove, name="officer_key_prove"),
     path("desk/challenges/lists/<str:code>/keys/", sealing.envelope_keys, name="envelope_keys"),
     path("desk/challenges/experts/", desk.experts, name="experts"),
+    path("desk/challenges/integrity/", integrity.integrity, name="integrity"),
+    re_path(
+        r"^desk/challenges/integrity/(?P<kind>entry|tie)/(?P<pk>[0-9]{1,18})/end/$",
+        integrity.integrity_end,
+        name="integrity_end",
+    ),
     path("desk/challenges/panels/<uuid:public_id>/", desk.panel, name="panel"),
     path("desk/challenges/panels/<uuid:public_id>/report/<str:form>/", desk.review_report, name="review_report"),
     path("desk/challenges/items/<str:key>/archive/", desk.archive, name="archive"),

@@ -45,7 +45,11 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "关联关系",
                 "indexes": [models.Index(fields=["child_code"], name="affiliation_by_child")],
                 "constraints": [
-                    models.UniqueConstraint(fields=("parent_code", "child_code", "kind"), name="one_affiliation_each")
+                    models.UniqueConstraint(
+                        condition=models.Q(("valid_until", None)),
+                        fields=("parent_code", "child_code", "kind"),
+                        name="one_affiliation_each",
+                    )
                 ],
             },
         ),

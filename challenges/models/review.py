@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from challenges.enums import ExpertKind, PanelPurpose, PanelState, SeatState
+from challenges.enums import AffiliationKind, ExpertKind, PanelPurpose, PanelState, SeatState
 from challenges.models.bidding import Bid
 from challenges.models.programme import Challenge
 from core.clock import now
@@ -67,11 +67,7 @@ class Affiliation(models.Model):
     parent_name = models.CharField(_("控制方"), max_length=120)
     child_code = models.CharField(_("被控制方信用代码"), max_length=18)
     child_name = models.CharField(_("被控制方"), max_length=120)
-    kind = models.CharField(
-        _("关系"),
-        max_length=12,
-        choices=[("control", _("控制")), ("joint", _("共同控制")), ("influence", _("重大影响"))],
-    )
+    kind = models.CharField(_("关系"), max_length=12, choices=AffiliationKind.choices)
     source = models.CharField(_("来源"), max_length=200, blank=True)
     valid_from = models.DateField(null=True, blank=True)
     valid_until = models.DateField(null=True, blank=True)
@@ -80,7 +76,11 @@ class Affiliation(models.Model):
         verbose_name = _("关联关系")
         verbose_name_plural = _("关联关系")
         constraints = [
-            models.UniqueConstraint(fields=["parent_code", "child_code", "kind"], name="one_affiliation_each")
+            models.UniqueConstraint(
+                fields=["parent_code", "child_code", "kind"],
+                condition=models.Q(valid_until=None),
+                name="one_affiliation_each",
+            )
         ]
         indexes = [models.Index(fields=["child_code"], name="affiliation_by_child")]
 

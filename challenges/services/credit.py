@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Organisation, User
 from challenges.enums import ProjectState
 from challenges.models import Bid, CreditCheck, CreditEntry, Project
-from challenges.permissions import may_run_programmes, supervises
+from challenges.permissions import keeps_integrity_records
 from core import audit
 from core.clock import database_now, today
 from core.errors import DomainError, InvalidInput, NotPermitted, Reason
@@ -94,7 +94,7 @@ def credit_entry_record(
     ends_on: date,
 ) -> CreditEntry:
     """Keep an entry some authority made. The platform makes none of its own (山东省社会信用条例 27, 38)."""
-    if not (may_run_programmes(acting_user) or supervises(acting_user)):
+    if not keeps_integrity_records(acting_user):
         raise NotPermitted()
     problems: dict[str, list[str]] = {
         name: [_("请填写。")]
@@ -124,7 +124,7 @@ def credit_entry_record(
 @transaction.atomic
 def credit_entry_withdraw(*, entry_id: int, acting_user: User, reason: str) -> CreditEntry:
     """Repair or revocation of the source: the entry is no longer used from now on (art. 40–41)."""
-    if not (may_run_programmes(acting_user) or supervises(acting_user)):
+    if not keeps_integrity_records(acting_user):
         raise NotPermitted()
     entry = CreditEntry.objects.select_for_update().filter(pk=entry_id).first()
     if entry is None or entry.withdrawn_at is not None:

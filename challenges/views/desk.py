@@ -30,6 +30,7 @@ from challenges.permissions import (
     handles_list,
     handles_programme,
     holds_seat,
+    keeps_integrity_records,
     may_handle_objection,
     may_read_price,
     may_run_programmes,
@@ -64,7 +65,7 @@ BOARD_ROWS = 8
 def board(request: HttpRequest) -> HttpResponse:
     """What waits for this person, by role, on one page."""
     user = request.user
-    context: dict[str, Any] = {"today": today()}
+    context: dict[str, Any] = {"today": today(), "keeps_integrity": keeps_integrity_records(user)}
     if may_state_need(user):
         context["own_needs"] = selectors.own_needs(user)[:BOARD_ROWS]
         context["calls"] = selectors.programmes_for(user).filter(state="calling")

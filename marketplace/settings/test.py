@@ -1,5 +1,7 @@
 """Settings of the test run. Same code paths as production; only edges (mail, hasher cost, folders) differ."""
 
+import atexit
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -11,6 +13,8 @@ SECRET_KEY = "test-only-not-a-secret"
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 
 VAR_DIR = Path(tempfile.mkdtemp(prefix="marketplace-test-"))
+# Each test process leaves nothing behind; what a kill leaves lies in the folder of temporary files.
+atexit.register(shutil.rmtree, VAR_DIR, ignore_errors=True)
 MEDIA_ROOT = VAR_DIR / "media"
 SEALING_SIGNING_KEY_FILE = str(VAR_DIR / "sealing_signing_key")
 STATIC_ROOT = VAR_DIR / "static"

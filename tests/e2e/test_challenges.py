@@ -360,6 +360,7 @@ def test_m1_with_a_race_in_browsers(open_page, tmp_path):
             "grant_fen": 250_000_000,
             "own_fen": 0,
             "items": [],
+            "problems": [],
         }
         make.review.review_complete(challenge_id=challenge.pk, acting_user=stage.handler)
         challenge.refresh_from_db()
