@@ -11,10 +11,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -38,7 +39,7 @@ from challenges.sealing.verification import verify_record
 from challenges.services import bids, decision
 from challenges.signing import signer
 from core.clock import BEIJING, database_now, frozen
-from core.errors import DomainError
+from core.errors import DomainError, GuardFailed
 from tests.factories import challenges as make
 
 #: Points of upload and hand-in at which the process dies: name → (object, attribute, before or after the call).
@@ -73,30 +74,40 @@ def _dies_at(point: str) -> None:
 
 
 def in_child(work: Callable[[], Any]) -> Any:
-    """Run `work` in a forked process with connections of its own; its JSON-able answer, or None if it was killed.
+    """Run `work` in a forked process with connections of its own; its JSON-able answer, or None if it was killed."""
+    return in_children([work])[0]
+
+
+def in_children(works: Sequence[Callable[[], Any]]) -> list[Any]:
+    """`in_child` for several at once, in order.
 
     The installation must not keep a pool of connections (DATABASE_POOL_SIZE=0): a child must not share its sockets.
     """
     connections.close_all()
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        code = 1
-        try:
-            os.write(writing, json.dumps(work()).encode())
-            code = 0
-        finally:
-            os._exit(code)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        answer = pipe.read()
-    _pid, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        return None
-    if os.WEXITSTATUS(status) != 0:
-        raise RuntimeError("a child ended by itself with an error")
-    return json.loads(answer)
+    children = []
+    for work in works:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reading)
+            code = 1
+            try:
+                with os.fdopen(writing, "wb") as pipe:
+                    pipe.write(json.dumps(work()).encode())
+                code = 0
+            finally:
+                os._exit(code)
+        os.close(writing)
+        children.append((child, reading))
+    answers = []
+    for child, reading in children:
+        with os.fdopen(reading, "rb") as pipe:
+            answer = pipe.read()
+        _pid, status = os.waitpid(child, 0)
+        if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status) != 0:
+            raise RuntimeError("a child ended by itself with an error")
+        answers.append(None if os.WIFSIGNALED(status) else json.loads(answer))
+    return answers
 
 
 def _submission(challenge_id: int, user_id: int, sealed: dict[str, bytes], key: str) -> dict[str, Any]:
@@ -252,117 +263,143 @@ def _unsigned(receipt: dict[str, Any]) -> bool:
     return verify_receipt(receipt, signer().public_key) != receipt["body"]
 
 
-def race(count: int, spread: float, threads: int = 60) -> dict[str, Any]:
-    """R4: `count` submitters within ±`spread` seconds of the deadline, the freezer among them.
+#: As the image starts the web: processes, and threads in each that answer requests.
+WEB_PROCESSES, WEB_THREADS = 2, 4
+#: One hand-in in so many keeps the challenge's row this many seconds longer than it needs.
+SLOW_ONE_IN, SLOW_SECONDS = 20, 0.1
 
-    Everything is uploaded before; only the hand-in races. Late = taken at or after the deadline by the receipt's own
-    time; early refused = refused although the database's clock, read after the refusal, was still before it.
+
+def race(count: int, spread: float) -> dict[str, Any]:
+    """R4: `count` submitters within ±`spread` seconds of the deadline, the freezer among them, some of them slow.
+
+    Everything is uploaded before; only the hand-in races, through as many processes and threads as the web has, with
+    connections that are open already. Late = taken at or after the deadline by the receipt's own time; early refused =
+    refused although the database's clock, read after the refusal, was still before it.
     """
     challenge = build()
     users = [make.make_bidder(f"截止前后{number}") for number in range(count)]
     uploads = {user.pk: make.upload_bid(challenge, user) for user in users}
-    deadline = database_now() + timedelta(seconds=spread + 3)
+    deadline = database_now() + timedelta(seconds=spread + 5)
     Challenge.objects.filter(pk=challenge.pk).update(deadline_at=deadline)
-    generator, outcomes, waits, freezes, overtaken = random.Random(7), [], [], [], []
+    generator = random.Random(7)
     moments = sorted(deadline.timestamp() + generator.uniform(-spread, spread) for _user in users)
+    queue = list(zip(moments, users, uploads.values(), strict=True))
 
-    def submit(moment: float, user: User) -> None:
-        time.sleep(max(0.0, moment - database_now().timestamp()))
-        begun, in_time = time.monotonic(), database_now() < deadline
+    def submit(moment: float, user: User, uploaded: list[Any], slow: bool) -> dict[str, Any]:
+        time.sleep(max(0.0, moment - time.time()))
+        in_time = database_now() < deadline
+        answer: dict[str, Any] = {"receipt": None, "late": False, "early": False, "overtaken": False}
+        _slow.seconds = SLOW_SECONDS if slow else 0
         try:
             version = bids.bid_finalise(
                 challenge_id=challenge.pk,
                 acting_user=User.objects.get(pk=user.pk),
-                envelope_ids=[UUID(str(one)) for one in uploads[user.pk]],
+                envelope_ids=[UUID(str(one)) for one in uploaded],
                 idempotency_key="race",
             )
-            outcomes.append(("taken", version.receipt, version.received_at >= deadline))
+            answer |= {"receipt": version.receipt, "late": version.received_at >= deadline}
         except bids.BiddingClosed:
-            outcomes.append(("refused", None, database_now() < deadline))
-            if in_time:
-                overtaken.append(user.pk)
-        finally:
-            waits.append(time.monotonic() - begun)
-            connection.close()
+            answer |= {"early": database_now() < deadline, "overtaken": in_time}
+        return {**answer, "wait": time.time() - moment}
 
-    def freeze() -> None:
-        try:
-            while not freezes:
-                begun = time.monotonic()
-                if bids.challenges_freeze_due():
-                    freezes.append(time.monotonic() - begun)
-                time.sleep(0.05)
-        finally:
-            connection.close()
+    def web(number: int) -> list[dict[str, Any]]:
+        _slow_down()
+        own = list(enumerate(queue))[number::WEB_PROCESSES]
+        with ThreadPoolExecutor(WEB_THREADS, initializer=database_now) as pool:
+            return [
+                one.result()
+                for one in [pool.submit(submit, *row, position % SLOW_ONE_IN == 0) for position, row in own]
+            ]
 
-    with ThreadPoolExecutor(threads + 1) as pool:
-        waiting = [pool.submit(freeze), *(pool.submit(submit, *one) for one in zip(moments, users, strict=True))]
-        for one in waiting:
-            one.result()
+    def freeze() -> dict[str, float]:
+        while True:
+            begun = time.monotonic()
+            if bids.challenges_freeze_due():
+                return {"seconds": time.monotonic() - begun, "after": (database_now() - deadline).total_seconds()}
+            time.sleep(0.05)
+
+    frozen_in, *served = in_children([freeze, *(partial(web, number) for number in range(WEB_PROCESSES))])
+    answers = [answer for one in served for answer in one]
     challenge.refresh_from_db()
-    receipts = {row[1]["body"]["organisation"]: row[1]["body"] for row in outcomes if row[0] == "taken"}
+    receipts = {row["receipt"]["body"]["organisation"]: row["receipt"]["body"] for row in answers if row["receipt"]}
     bodies = {body["organisation"]: body for body in bids.final_bodies(challenge)}
     return {
         "submitters": count,
         "taken": len(receipts),
-        "refused": sum(row[0] == "refused" for row in outcomes),
+        "refused": sum(row["receipt"] is None for row in answers),
         "manifest": len(bodies),
         "missing_from_manifest": len(set(receipts) - set(bodies)),
         "unreceipted_in_manifest": len(set(bodies) - set(receipts)),
-        "late_taken": sum(row[0] == "taken" and row[2] for row in outcomes),
-        "early_refused": sum(row[0] == "refused" and row[2] for row in outcomes),
-        "overtaken": len(overtaken),
-        "freeze_seconds": round(freezes[0], 3),
-        "longest_wait_seconds": round(max(waits), 3),
+        "late_taken": sum(row["late"] for row in answers),
+        "early_refused": sum(row["early"] for row in answers),
+        "overtaken": sum(row["overtaken"] for row in answers),
+        "freeze_seconds": round(frozen_in["seconds"], 3),
+        "frozen_seconds_after_deadline": round(frozen_in["after"], 3),
+        "longest_wait_seconds": round(max(row["wait"] for row in answers), 3),
         "root_of_receipts": root_of_receipts(challenge, sorted(receipts.values(), key=lambda body: body["received_at"]))
         == challenge.freeze["body"]["root"],
         "half": half_bids(challenge),
     }
 
 
-def burst(count: int, seconds: float, readers: int = 50, threads: int = 20) -> dict[str, Any]:
-    """R15: `count` hand-ins spread over `seconds`, while `readers` in a second process read the challenge's data.
+_slow = threading.local()
 
-    A reader looks, reads for a second and looks again. The wait counts from the moment the hand-in was due, so what
-    queued for a free thread counts, too.
+
+def _slow_down() -> None:
+    """In this process, a thread that is to be slow keeps the row a while before it writes its link."""
+    original = bids.chain_append
+
+    def slow(*args: Any, **options: Any) -> Any:
+        time.sleep(getattr(_slow, "seconds", 0))
+        return original(*args, **options)
+
+    bids.chain_append = slow
+
+
+def burst(count: int, seconds: float, readers: int = 50) -> dict[str, Any]:
+    """R15: `count` hand-ins spread over `seconds`, while `readers` in another process read the challenge's data.
+
+    A reader looks, reads for a second and looks again. Hand-ins come through as many processes and threads as the web
+    has; the wait counts from the moment the hand-in was due, so what queued for a free thread counts, too.
     """
     challenge = build()
     users = [make.make_bidder(f"最后一分钟{number}") for number in range(count)]
-    uploads = {user.pk: make.upload_bid(challenge, user) for user in users}
+    uploads = [make.upload_bid(challenge, user) for user in users]
     connections.close_all()
     stop_reading, reads = _readers(challenge, readers)
-    begun, waits, refused = time.monotonic(), [], []
+    begun = time.time() + 1
 
-    def submit(position: int, user: User) -> None:
+    def submit(position: int) -> dict[str, Any]:
         due = begun + seconds * position / count
-        time.sleep(max(0.0, due - time.monotonic()))
+        time.sleep(max(0.0, due - time.time()))
+        refused = ""
         try:
             bids.bid_finalise(
                 challenge_id=challenge.pk,
-                acting_user=User.objects.get(pk=user.pk),
-                envelope_ids=[UUID(str(one)) for one in uploads[user.pk]],
+                acting_user=User.objects.get(pk=users[position].pk),
+                envelope_ids=[UUID(str(one)) for one in uploads[position]],
                 idempotency_key="burst",
             )
         except DomainError as error:
-            refused.append(error.code)
-        finally:
-            waits.append(time.monotonic() - due)
-            connection.close()
+            refused = error.code
+        return {"wait": time.time() - due, "refused": refused}
+
+    def web(number: int) -> list[dict[str, Any]]:
+        with ThreadPoolExecutor(WEB_THREADS, initializer=database_now) as pool:
+            return list(pool.map(submit, range(number, count, WEB_PROCESSES)))
 
     try:
-        with ThreadPoolExecutor(threads) as pool:
-            for one in [pool.submit(submit, position, user) for position, user in enumerate(users)]:
-                one.result()
+        answers = [row for one in in_children([partial(web, number) for number in range(WEB_PROCESSES)]) for row in one]
     finally:
         os.close(stop_reading)
-    took = time.monotonic() - begun
+    took = time.time() - begun
     with os.fdopen(reads, "rb") as pipe:
         read = json.loads(pipe.read())
     os.wait()
-    waits.sort()
+    waits = sorted(row["wait"] for row in answers)
     return {
         "hand_ins": len(waits),
-        "refused": len(refused),
+        "refused": sum(row["refused"] != "" for row in answers),
         "seconds": round(took, 1),
         "stored": Bid.objects.filter(challenge=challenge).count(),
         "p50_seconds": round(waits[len(waits) // 2], 3),
@@ -470,6 +507,27 @@ def doubles(count: int = 50) -> dict[str, Any]:
         "withdrawn": withdrawn,
         "withdrawn_links": challenge.chain.filter(kind="bid_withdrawn").count(),
     }
+
+
+def leading(count: int = 10) -> dict[str, Any]:
+    """One bidder hands in to `count` items of a list at once; the list lets each organisation lead one bid."""
+    challenges = make.make_open_challenges(make.make_stage(expert_count=0), count)
+    user = make.make_bidder("多线单位")
+    uploads = [[UUID(str(one)) for one in make.upload_bid(challenge, user)] for challenge in challenges]
+
+    def submit(number: int) -> str:
+        try:
+            bids.bid_finalise(
+                challenge_id=challenges[number].pk,
+                acting_user=User.objects.get(pk=user.pk),
+                envelope_ids=uploads[number],
+                idempotency_key="leading",
+            )
+        except GuardFailed as refusal:
+            return refusal.reasons[0].code
+        return "taken"
+
+    return {"submitted": at_once(count, submit), "stored": Bid.objects.filter(state="sealed").count()}
 
 
 def decisions(count: int = 50) -> dict[str, Any]:
@@ -646,6 +704,7 @@ STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "race": lambda count, spread: race(int(count), float(spread)),
     "burst": lambda count, seconds, readers: burst(int(count), float(seconds), int(readers)),
     "doubles": lambda count: doubles(int(count)),
+    "leading": lambda count: leading(int(count)),
     "decisions": lambda count: decisions(int(count)),
     "dead_freezer": lambda count: dead_freezer(int(count)),
     "clocks": lambda minutes: clocks(int(minutes)),

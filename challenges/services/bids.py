@@ -7,7 +7,7 @@ Nothing here writes to the general audit trail before the opening: even that a b
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO, cast
 from uuid import UUID
@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.files.base import File
 from django.core.files.temp import NamedTemporaryFile
 from django.db import transaction
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from accounts.models import Organisation, User
@@ -47,6 +48,8 @@ LARGEST_DRAFT = 2 << 20
 MOST_LOOSE_ENVELOPES = 12
 LONGEST_KEY = 100
 LIVE_STATES = (BidState.SEALED,)
+
+CHALLENGE_TO_BID_ON = Challenge.objects.select_related("programme", "demander", "annual_list")
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def _bidder(acting_user: User) -> Organisation:
 
 
 def _open_challenge(challenge_id: int, organisation: Organisation) -> Challenge:
-    challenge = Challenge.objects.select_related("programme", "demander", "annual_list").filter(pk=challenge_id).first()
+    challenge = CHALLENGE_TO_BID_ON.filter(pk=challenge_id).first()
     if challenge is None or not _may_know(challenge, organisation):
         raise ObjectNotFound()
     _refuse_unless_open(challenge)
@@ -270,32 +273,22 @@ def bid_finalise(
     acting_user: User,
     envelope_ids: Sequence[UUID],
     idempotency_key: str,
+    read_content_version: int | None = None,
     device: str = "",
     address: str = "",
 ) -> BidVersion:
-    """Take a bid, or refuse it as late and keep that it was refused — without saying whose it was."""
+    """Take a bid, or refuse it as late and keep that it was refused — without saying whose it was.
+
+    `read_content_version` is the version of the call the bid was written against, the present one if not said. After a
+    material change since then the bid is not taken: its bidder reads the change first, and has the days for it.
+    """
     try:
-        _refuse_late_without_waiting(challenge_id, acting_user, idempotency_key)
-        return _finalise(challenge_id, acting_user, envelope_ids, idempotency_key, device, address)
+        return _finalise(
+            challenge_id, acting_user, envelope_ids, idempotency_key, read_content_version, device, address
+        )
     except BiddingClosed:
         _keep_late(challenge_id, "finalise")
         raise
-
-
-def _refuse_late_without_waiting(challenge_id: int, acting_user: User, idempotency_key: str) -> None:
-    """What is already too late does not queue for the challenge's row: it would only hold up the freeze.
-
-    Decides nothing else: who may pass, and a hand-in that was answered before, is judged under the lock.
-    """
-    own = organisation_of(acting_user)
-    challenge = Challenge.objects.filter(pk=challenge_id).first()
-    if challenge is None or own is None or not may_bid(acting_user) or not _may_know(challenge, own):
-        return
-    if BidVersion.objects.filter(
-        bid__challenge=challenge, bid__organisation=own, idempotency_key=idempotency_key
-    ).exists():
-        return
-    _refuse_unless_open(challenge)
 
 
 def _keep_late(challenge_id: int, step: str) -> None:
@@ -310,6 +303,7 @@ def _finalise(
     acting_user: User,
     envelope_ids: Sequence[UUID],
     idempotency_key: str,
+    read_content_version: int | None,
     device: str,
     address: str,
 ) -> BidVersion:
@@ -317,38 +311,51 @@ def _finalise(
 
     The whole ciphertext has arrived before. Version, chain link, manifest entry and receipt are made together or not at
     all. The same key gives the same receipt again, also after the deadline: a retry must not lose a promise.
+
+    Everything that takes time is judged before the challenge's row is held, since hundreds of bidders and the freeze
+    share that row; it is judged again under it only if the call changed meanwhile.
     """
-    own = _bidder(acting_user)
+    own = _locked_bidder(acting_user)
     if not idempotency_key or len(idempotency_key) > LONGEST_KEY:
         raise InvalidInput({"idempotency_key": [_("缺少提交编号，请刷新页面后重新提交。")]})
-    challenge = locked_challenge(challenge_id)
-    if not _may_know(challenge, own):
+    challenge = CHALLENGE_TO_BID_ON.filter(pk=challenge_id).first()
+    if challenge is None or not _may_know(challenge, own):
         raise ObjectNotFound()
     before = BidVersion.objects.filter(
         bid__challenge=challenge, bid__organisation=own, idempotency_key=idempotency_key
     ).first()
     if before is not None:
         return before
-    received_at = _refuse_unless_open(challenge)
-    reasons = eligibility_reasons(challenge, own)
-    if reasons:
-        raise GuardFailed(reasons)
-    bid = Bid.objects.filter(challenge=challenge, organisation=own).first()
+    # What is already too late does not queue for the row: it would only hold up the freeze.
+    _refuse_unless_open(challenge)
     draft, _created = BidDraft.objects.get_or_create(challenge=challenge, organisation=own)
+    bid = Bid.objects.filter(challenge=challenge, organisation=own).first()
     if bid is None:
         bid = Bid(challenge=challenge, organisation=own, public_id=draft.bid_public_id)
     envelopes = _named_envelopes(challenge, own, envelope_ids)
     ticket = SealingTicket(challenge, own, bid.public_id, bid.version + 1, ())
-    _check_envelopes(ticket, envelopes)
-    bid.version += 1
+    _judge(ticket, envelopes)
+    bid.version = ticket.version
     bid.state = BidState.SEALED
-    bid.submitted_by, bid.confirmed_content_version = acting_user, challenge.content_version
+    bid.submitted_by = acting_user
+    bid.confirmed_content_version = min(read_content_version or challenge.content_version, challenge.content_version)
     bid.save()
     credit_check(gate=CreditGate.SUBMIT, codes=[str(own.unified_code)], bid=bid)
-    previous = last_link(challenge)
+    ChallengeFollower.objects.get_or_create(challenge=challenge, organisation=own)
+
+    held = locked_challenge(challenge_id)
+    received_at = _refuse_unless_open(held)
+    if held.document_version != challenge.document_version:
+        _judge(replace(ticket, challenge=held), envelopes)
+    if unconfirmed(bid):
+        raise DomainError(
+            _("您读过榜单之后，榜单有实质修改。草稿和已上传的密文都在，请刷新页面核对修改内容后再提交。"),
+            code="call_changed",
+        )
+    previous = last_link(held)
     body = receipts.receipt_body(
-        suite=challenge.suite,
-        challenge=str(challenge.public_id),
+        suite=held.suite,
+        challenge=str(held.public_id),
         bid=str(bid.public_id),
         version=bid.version,
         organisation=str(own.public_id),
@@ -356,11 +363,11 @@ def _finalise(
         received_at=received_at,
         previous_head=previous.head if previous is not None else receipts.GENESIS,
     )
-    link = chain_append(challenge, kinds.RECEIVED, body, at=received_at)
+    link = chain_append(held, kinds.RECEIVED, body, at=received_at)
     version = BidVersion.objects.create(
         bid=bid,
         number=bid.version,
-        content_version=challenge.content_version,
+        content_version=bid.confirmed_content_version,
         received_at=received_at,
         sequence=link.sequence,
         receipt=receipts.sign_receipt(body, signer()),
@@ -370,9 +377,25 @@ def _finalise(
         address_digest=digest_of_trace(address),
     )
     SealedEnvelope.objects.filter(pk__in=[envelope.pk for envelope in envelopes]).update(bid_version=version)
-    ChallengeFollower.objects.get_or_create(challenge=challenge, organisation=own)
     outbox.publish(BidReceived(version.pk))
     return version
+
+
+def _locked_bidder(acting_user: User) -> Organisation:
+    """The bidder's own row, held before any challenge's: steps of one organisation follow each other.
+
+    Two windows cannot take the same version, and two challenges of one list cannot both be the last one allowed
+    (`apply_maximum_as_lead`). Nobody else waits for it.
+    """
+    return Organisation.objects.select_for_update(no_key=True).get(pk=_bidder(acting_user).pk)
+
+
+def _judge(ticket: SealingTicket, envelopes: Sequence[SealedEnvelope]) -> None:
+    """Raise what keeps this version from being taken, the deadline aside."""
+    reasons = eligibility_reasons(ticket.challenge, ticket.organisation)
+    if reasons:
+        raise GuardFailed(reasons)
+    _check_envelopes(ticket, envelopes)
 
 
 def _named_envelopes(challenge: Challenge, own: Organisation, envelope_ids: Sequence[UUID]) -> list[SealedEnvelope]:
@@ -410,7 +433,7 @@ def _receipt_entry(envelope: SealedEnvelope) -> dict[str, Any]:
 @transaction.atomic
 def bid_withdraw(*, challenge_id: int, acting_user: User) -> dict[str, Any]:
     """Take the bid back before the deadline (招标投标法 29); returns the signed confirmation."""
-    own = _bidder(acting_user)
+    own = _locked_bidder(acting_user)
     challenge = locked_challenge(challenge_id)
     bid = Bid.objects.filter(challenge=challenge, organisation=own).first()
     if bid is None or not acts_as_bidder(acting_user, bid):
@@ -437,7 +460,7 @@ def bid_withdraw(*, challenge_id: int, acting_user: User) -> dict[str, Any]:
 @transaction.atomic
 def bid_reconfirm(*, challenge_id: int, acting_user: User) -> Bid:
     """The bidder has read the changed call and lets the sealed bid stand as it is."""
-    own = _bidder(acting_user)
+    own = _locked_bidder(acting_user)
     challenge = locked_challenge(challenge_id)
     bid = Bid.objects.filter(challenge=challenge, organisation=own, state=BidState.SEALED).first()
     if bid is None:
@@ -479,7 +502,7 @@ def challenge_freeze(*, challenge_id: int) -> Challenge:
     moment = database_now()
     if challenge.deadline_at is None or moment < challenge.deadline_at:
         return challenge
-    bids = list(challenge.bids.filter(state=BidState.SEALED).order_by("pk"))
+    bids = challenge.bids.filter(state=BidState.SEALED)
     suite = suite_named(challenge.suite)
     challenge.frozen_at = moment
     challenge.freeze_salt = manifests.new_freeze_salt()
@@ -491,14 +514,14 @@ def challenge_freeze(*, challenge_id: int) -> Challenge:
     challenge.freeze = manifests.sign_freeze(body, signer())
     move(challenge, "close", acting_user=None, update_fields=["frozen_at", "freeze_salt", "freeze"])
     chain_append(challenge, kinds.FROZEN, body, at=moment)
-    standing = [bid for bid in bids if not unconfirmed(bid)]
-    for bid in bids:
-        bid.state = BidState.LOCKED
-    Bid.objects.bulk_update(bids, ["state"])
+    last_material = challenge.versions.filter(material=True).aggregate(last=Max("number"))["last"] or 0
+    standing = bids.filter(confirmed_content_version__gte=last_material).count()
     minimum = programme_parameters(challenge).minimum_applicants_to_open
-    if len(standing) < minimum:
-        move(challenge, "fail", acting_user=None, context={"valid_bids": len(standing), "minimum": minimum})
-        Bid.objects.filter(pk__in=[bid.pk for bid in bids]).update(state=BidState.RETURNED)
+    if standing < minimum:
+        move(challenge, "fail", acting_user=None, context={"valid_bids": standing, "minimum": minimum})
+        bids.update(state=BidState.RETURNED)
+    else:
+        bids.update(state=BidState.LOCKED)
     return challenge
 
 

@@ -13,9 +13,12 @@ from core.transitions import transition
 
 
 def locked_challenge(challenge_id: int) -> Challenge:
-    """The row, held until the transaction ends; every write about a challenge begins here."""
+    """The row, held until the transaction ends; every write about a challenge begins here.
+
+    Held so that rows which only point to the challenge (an upload, a draft, a follower) may still be written.
+    """
     challenge = (
-        Challenge.objects.select_for_update(of=("self",))
+        Challenge.objects.select_for_update(of=("self",), no_key=True)
         .select_related("programme", "programme__owner", "annual_list", "demander", "demander__region", "region")
         .filter(pk=challenge_id)
         .first()

@@ -381,16 +381,20 @@ def upload(request: HttpRequest, key: str, kind: str) -> HttpResponse:
 @require_POST
 @answers_json
 def finalise(request: HttpRequest, key: str) -> HttpResponse:
-    """{"envelopes": [ids], "idempotency_key"} → {"receipt", "received_at", "bid", "version"}."""
+    """{"envelopes": [ids], "idempotency_key", "content_version"?} → {"receipt", "received_at", "bid", "version"}."""
     found, body = selectors.challenge_for(request.user, key), _body(request)
     envelopes = body.get("envelopes")
     if not isinstance(envelopes, list):
         raise InvalidInput({"envelopes": ["请先上传标书。"]})
+    read = body.get("content_version")
+    if read is not None and (type(read) is not int or read < 1):
+        raise InvalidInput({"content_version": ["榜单版本号不正确，请刷新页面后重试。"]})
     version = bids.bid_finalise(
         challenge_id=found.pk,
         acting_user=request.user,
         envelope_ids=[_uuid(one) for one in envelopes],
         idempotency_key=str(body.get("idempotency_key", "")),
+        read_content_version=read,
         device=request.COOKIES.get(DEVICE_COOKIE, "") or request.headers.get("User-Agent", ""),
         address=request.META.get("REMOTE_ADDR", ""),
     )

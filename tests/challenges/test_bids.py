@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.urls import reverse
 
 from challenges import records, selectors
@@ -155,6 +156,113 @@ def test_replaced_officers_make_new_keys_and_every_bid_is_sealed_again(stage, ch
         make.open_envelopes(stage, challenge, EnvelopeKind.TECHNICAL, [stage.supervisor, stand_in])
         assert verify_record(records.challenge_record(challenge)).failures == []
     assert Bid.objects.get().state == BidState.OPENED
+
+
+def change_while_waiting(monkeypatch, change):
+    """`change` happens after a hand-in has been judged and before it holds the challenge's row."""
+    lock = bids.locked_challenge
+
+    def waited(challenge_id):
+        monkeypatch.setattr(bids, "locked_challenge", lock)
+        change()
+        return lock(challenge_id)
+
+    monkeypatch.setattr(bids, "locked_challenge", waited)
+
+
+@pytest.mark.parametrize(("material", "taken"), [(False, True), (True, False)])
+def test_a_change_of_the_call_while_a_hand_in_waits_is_read_before_it_counts(
+    material, taken, stage, challenge, monkeypatch
+):
+    bidder = make.make_bidder()
+    uploaded = make.upload_bid(challenge, bidder)
+
+    def clarify():
+        clarification.challenge_clarify(
+            challenge_id=challenge.pk,
+            acting_user=stage.handler,
+            values={},
+            reason="补充说明。",
+            material=material,
+        )
+
+    change_while_waiting(monkeypatch, clarify)
+    if taken:
+        assert finalise(challenge, bidder, uploaded).content_version == 1
+        assert not bids.unconfirmed(Bid.objects.get())
+    else:
+        with pytest.raises(DomainError) as refusal:
+            finalise(challenge, bidder, uploaded)
+        assert refusal.value.code == "call_changed"
+        assert (Bid.objects.count(), BidVersion.objects.count()) == (0, 0)
+        assert not challenge.chain.filter(kind="bid_received").exists()
+        assert SealedEnvelope.objects.filter(bid_version=None).count() == 2
+
+
+def test_a_bid_written_against_an_older_call_is_taken_only_if_nothing_material_changed(stage, challenge):
+    bidder = make.make_bidder()
+    for material, code in ((False, ""), (True, "call_changed")):
+        clarification.challenge_clarify(
+            challenge_id=challenge.pk, acting_user=stage.handler, values={}, reason="说明。", material=material
+        )
+        hand_in = {
+            "challenge_id": challenge.pk,
+            "acting_user": bidder,
+            "envelope_ids": make.upload_bid(challenge, bidder),
+            "idempotency_key": f"material {material}",
+            "read_content_version": 1,
+        }
+        if code:
+            with pytest.raises(DomainError) as refusal:
+                bids.bid_finalise(**hand_in)
+            assert refusal.value.code == code
+        else:
+            assert bids.bid_finalise(**hand_in).number == 1
+    assert BidVersion.objects.get().content_version == 1
+
+
+def test_keys_that_change_while_a_hand_in_waits_make_it_stale(stage, challenge, monkeypatch):
+    bidder = make.make_bidder()
+    uploaded = make.upload_bid(challenge, bidder)
+    standing = openers.standing_openers(challenge.annual_list)
+
+    def rekey():
+        clarification.challenge_clarify(
+            challenge_id=challenge.pk,
+            acting_user=stage.handler,
+            values={},
+            reason="重新生成封标密钥。",
+            material=False,
+            made_keys=make.made_keys(challenge, standing, 2),
+        )
+
+    change_while_waiting(monkeypatch, rekey)
+    with pytest.raises(DomainError) as refusal:
+        finalise(challenge, bidder, uploaded)
+    assert refusal.value.code == "envelope_stale"
+    assert (Bid.objects.count(), BidVersion.objects.count()) == (0, 0)
+
+
+def test_while_it_holds_the_challenge_a_hand_in_asks_the_database_little(challenge, monkeypatch):
+    """Hundreds share that row in the last minute: clock, changes, last link twice, link, version, envelopes, event."""
+    bidder = make.make_bidder()
+    uploaded = make.upload_bid(challenge, bidder)
+    statements = []
+    lock = bids.locked_challenge
+
+    def locked(challenge_id):
+        held = lock(challenge_id)
+        statements.clear()
+        return held
+
+    def count(execute, sql, params, many, context):
+        statements.append(sql)
+        return execute(sql, params, many, context)
+
+    monkeypatch.setattr(bids, "locked_challenge", locked)
+    with connection.execute_wrapper(count):
+        finalise(challenge, bidder, uploaded)
+    assert len(statements) <= 9, statements
 
 
 def test_a_colleagues_draft_is_not_overwritten(challenge):

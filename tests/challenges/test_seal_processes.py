@@ -100,6 +100,10 @@ def test_the_same_hand_in_and_withdrawal_many_times_at_once_have_one_effect(grou
     assert (report["withdrawn_links"], report["half"]) == (1, [])
 
 
+def test_one_bidder_at_several_items_of_a_list_at_once_leads_no_more_than_allowed(ground):
+    assert ground.step("leading", "6") == {"submitted": {"taken": 1, "too_many_bids": 5}, "stored": 1}
+
+
 def test_the_same_decision_publicity_and_award_many_times_at_once_have_one_effect(ground):
     report = ground.step("decisions", "8")
     assert report["decided"] == {"decided": 1, "illegal_transition": 7}

@@ -412,7 +412,7 @@ const KINDS = { technical: "技术标书", price: "报价" };
 const outdated = (message) => Object.assign(new Error(message), { outdated: true });
 const isOutdated = (error) =>
   error.outdated ||
-  ["envelope_stale", "bidding_closed"].includes(error.code) ||
+  ["envelope_stale", "call_changed", "bidding_closed"].includes(error.code) ||
   error.reasons?.some((reason) => reason.field === "envelopes");
 
 async function seal() {
@@ -471,7 +471,7 @@ async function seal() {
       }
       told.replaceChildren(paragraph("密文已全部到达，正在提交…", "quiet"));
       root.dataset.sealed = ((performance.now() - started) / 1000).toFixed(2);
-      await finish(Object.values(done.ids), done.sealed, told);
+      await finish({ envelopes: Object.values(done.ids), content_version: call.content_version }, done.sealed, told);
     } catch (error) {
       if (error instanceof Unreachable) told.replaceChildren(notice("danger", element("strong", {}, error.message), paragraph("已加密和已上传的部分都已保留，请按“重试”继续。")));
       else {
@@ -491,9 +491,9 @@ async function seal() {
   await run();
 }
 
-async function finish(ids, sealed, told) {
+async function finish(handed, sealed, told) {
   const onWait = (attempt) => told.replaceChildren(notice("warning", `平台没有答复，正在第 ${attempt} 次询问。提交编号已记在本机，不会重复提交。`));
-  const answer = await handIn(addresses.finalise, place, ids, { onWait });
+  const answer = await handIn(addresses.finalise, place, handed, { onWait });
   await showReceipt(answer, sealed);
 }
 
@@ -567,7 +567,7 @@ function unanswered() {
   const retry = button("查询提交结果", async () => {
     retry.disabled = true;
     try {
-      await finish(pendingHandIn(place).envelopes, {}, told);
+      await finish(pendingHandIn(place), {}, told);
     } catch (error) {
       told.replaceChildren(failure(error));
       retry.disabled = false;

@@ -149,10 +149,11 @@ export const forgetHandIn = (place) => localStorage.removeItem(pendingEntry(plac
 
 /**
  * The tiny request that counts. Its key is kept until the platform has answered, so that asking again, even after the
- * deadline or in a new window, gives the same receipt and never a second bid.
+ * deadline or in a new window, gives the same receipt and never a second bid. `handed`: {envelopes: the ids of the uploads,
+ * content_version: the version of the call that was read}.
  */
-export async function handIn(address, place, envelopes, { onWait } = {}) {
-  const pending = pendingHandIn(place) ?? { idempotency_key: newNumber(), envelopes };
+export async function handIn(address, place, handed, { onWait } = {}) {
+  const pending = pendingHandIn(place) ?? { ...handed, idempotency_key: newNumber() };
   localStorage.setItem(pendingEntry(place), JSON.stringify(pending));
   try {
     const answer = await retried(() => ask(address, pending), { attempts: 6, onWait });

@@ -12,7 +12,7 @@ document.querySelectorAll("[data-unanswered]").forEach((section) => {
     button.disabled = true;
     told.textContent = "正在查询…";
     try {
-      const answer = await handIn(finalise, place, pending.envelopes);
+      const answer = await handIn(finalise, place, pending);
       saveFile(`receipt-${answer.bid}-v${answer.version}.json`, answer.receipt);
       told.textContent = `已在截止前接收：第 ${answer.version} 版，平台时间 ${beijingTime(answer.received_at)}。回执已下载，请保存。`;
     } catch (error) {
