@@ -29,6 +29,11 @@ urlpatterns = [
     path("desk/challenges/lists/<str:code>/", desk.working_list, name="working_list"),
     path("desk/challenges/lists/<str:code>/add/", desk.list_add, name="list_add"),
     path("desk/challenges/lists/<str:code>/remove/<str:key>/", desk.list_remove, name="list_remove"),
+    re_path(
+        r"^desk/challenges/lists/(?P<code>[0-9-]+)/move/(?P<key>[^/]+)/(?P<direction>up|down)/$",
+        desk.list_move,
+        name="list_move",
+    ),
     path("desk/challenges/keys/", sealing.officer_keys, name="officer_keys"),
     path("desk/challenges/keys/register/", sealing.officer_key_register, name="officer_key_register"),
     path("desk/challenges/keys/<uuid:public_id>/question/", sealing.officer_key_question, name="officer_key_question"),

@@ -1,6 +1,6 @@
 """Programmes and annual lists: the call, its close, the list, 拟发榜公示, 发榜 (domain.md §2.2 a–c)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -219,11 +219,26 @@ def annual_list_remove(*, list_id: int, challenge_id: int, acting_user: User) ->
         raise ObjectNotFound()
     challenge.annual_list, challenge.sequence = None, 0
     challenge.save(update_fields=["annual_list", "sequence"])
-    for position, row in enumerate(annual_list.challenges.order_by("sequence", "pk"), 1):
-        if row.sequence != position:
-            row.sequence = position
-            row.save(update_fields=["sequence"])
+    _number(annual_list.challenges.order_by("sequence", "pk"))
     audit.record(acting_user, "challenges.annual_list.remove", annual_list, {"challenge": challenge.pk})
+
+
+@transaction.atomic
+def annual_list_reorder(*, list_id: int, challenge_ids: Sequence[int], acting_user: User) -> None:
+    """Put the items in the order given, which names each of them once; numbers follow it at publication."""
+    annual_list = _preparing(list_id, acting_user)
+    items = annual_list.challenges.in_bulk()
+    if sorted(challenge_ids) != sorted(items):
+        raise InvalidInput({"items": [_("顺序中须包含全部条目，每条一次。请刷新后重试。")]})
+    _number(items[key] for key in challenge_ids)
+    audit.record(acting_user, "challenges.annual_list.reorder", annual_list, {"challenges": list(challenge_ids)})
+
+
+def _number(items: Iterable[Challenge]) -> None:
+    for position, item in enumerate(items, 1):
+        if item.sequence != position:
+            item.sequence = position
+            item.save(update_fields=["sequence"])
 
 
 def _move_list(

@@ -380,6 +380,27 @@ def list_remove(request: HttpRequest, code: str, key: str) -> HttpResponse:
     return redirect("challenges:working_list", found.code)
 
 
+@require_POST
+def list_move(request: HttpRequest, code: str, key: str, direction: str) -> HttpResponse:
+    """Change places with the neighbour above or below; numbers follow the order at publication."""
+    found = selectors.annual_list_for(request.user, code)
+    item = selectors.challenge_for(request.user, key)
+    keys = list(found.challenges.order_by("sequence", "pk").values_list("pk", flat=True))
+    if item.pk not in keys:
+        raise ObjectNotFound()
+    here = keys.index(item.pk)
+    there = here + (-1 if direction == "up" else 1)
+    if 0 <= there < len(keys):
+        keys[here], keys[there] = keys[there], keys[here]
+        try:
+            programmes.annual_list_reorder(list_id=found.pk, challenge_ids=keys, acting_user=request.user)
+        except ObjectNotFound:
+            raise
+        except DomainError as error:
+            messages.error(request, error.message)
+    return redirect("challenges:working_list", found.code)
+
+
 # --- review -------------------------------------------------------------------------------------------------------
 
 

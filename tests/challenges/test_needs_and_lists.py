@@ -291,3 +291,34 @@ def test_the_form_comes_back_with_everything_typed(stage, client):
     with frozen(make.clock.now() + timedelta(days=1)):
         challenge.refresh_from_db()
     assert challenge.title == make.NEED["title"]
+
+
+def test_the_handler_orders_the_list_and_its_numbers_follow(stage, client):
+    programme = make.make_programme(stage)
+    first, second, third = (
+        make.make_selected_challenge(stage, programme, title=title) for title in ("甲技术", "乙技术", "丙技术")
+    )
+    annual_list = make.make_annual_list(stage, [first, second, third])
+
+    def move(user, item, direction):
+        client.force_login(user)
+        return client.post(reverse("challenges:list_move", args=[annual_list.code, item.public_id, direction]))
+
+    def order():
+        return list(annual_list.challenges.order_by("sequence").values_list("title", flat=True))
+
+    assert move(stage.handler, third, "up").status_code == 302
+    assert order() == ["甲技术", "丙技术", "乙技术"]
+    move(stage.handler, first, "up")
+    move(stage.handler, second, "down")
+    assert order() == ["甲技术", "丙技术", "乙技术"]
+    assert move(stage.clerk, third, "up").status_code == 404
+    with pytest.raises(InvalidInput):
+        programmes.annual_list_reorder(
+            list_id=annual_list.pk, challenge_ids=[first.pk, third.pk, third.pk], acting_user=stage.handler
+        )
+    assert order() == ["甲技术", "丙技术", "乙技术"]
+    make.publish_list(stage, annual_list)
+    assert [row.title for row in Challenge.objects.order_by("code")] == ["甲技术", "丙技术", "乙技术"]
+    move(stage.handler, third, "up")
+    assert order() == ["甲技术", "丙技术", "乙技术"]

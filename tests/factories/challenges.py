@@ -514,7 +514,7 @@ def make_open_challenge(stage: Stage, *, days_open: int = 30, model: str = "M1",
     """
     parameters = values.pop("parameters", None)
     programme = values.pop("programme", None) or make_programme(stage, model, parameters=parameters)
-    challenge = _make_selected_challenge(stage, programme, days_open, values)
+    challenge = make_selected_challenge(stage, programme, days_open=days_open, **values)
     publish_list(stage, make_annual_list(stage, [challenge]))
     challenge.refresh_from_db()
     return challenge
@@ -523,16 +523,15 @@ def make_open_challenge(stage: Stage, *, days_open: int = 30, model: str = "M1",
 def make_open_challenges(stage: Stage, count: int, *, days_open: int = 30) -> list[Challenge]:
     """`count` items of one list, each like `make_open_challenge`."""
     programme = make_programme(stage)
-    made = [_make_selected_challenge(stage, programme, days_open, {}) for _number in range(count)]
+    made = [make_selected_challenge(stage, programme, days_open=days_open) for _number in range(count)]
     publish_list(stage, make_annual_list(stage, made))
     for challenge in made:
         challenge.refresh_from_db()
     return made
 
 
-def _make_selected_challenge(
-    stage: Stage, programme: Programme, days_open: int, values: Mapping[str, Any]
-) -> Challenge:
+def make_selected_challenge(stage: Stage, programme: Programme, *, days_open: int = 30, **values: Any) -> Challenge:
+    """Selected and complete, on no list yet; written directly, so one demander may have several."""
     sheet = parameters_from(programme.parameters)
     criteria = [dict(row) for row in CRITERIA]
     criteria[0]["weight"] -= sheet.price_weight_percent
