@@ -18,6 +18,7 @@ from challenges.models import Challenge
 from challenges.records import challenge_record
 from core.attachments import attachments_of
 from core.clock import now
+from core.content_keys import stored_content
 from core.errors import DomainError
 from core.models import AuditEntry
 
@@ -46,7 +47,7 @@ def archive_package(challenge: Challenge) -> bytes:
         put("versions.json", _json([row.content | {"reason": row.reason} for row in challenge.versions.all()]))
         if challenge.opened_at is not None:
             put("record.json", _json(challenge_record(challenge)))
-        for bid in challenge.bids.exclude(technical_content=None).select_related("organisation"):
+        for bid in challenge.bids.exclude(technical_cipher=None).select_related("organisation"):
             folder = f"bids/{bid.public_id}"
             put(
                 f"{folder}/content.json",
@@ -61,7 +62,7 @@ def archive_package(challenge: Challenge) -> bytes:
                 ),
             )
             for attachment in attachments_of(bid):
-                with attachment.file.open("rb") as file:
+                with stored_content(attachment) as file:
                     put(f"{folder}/{attachment.public_id}-{attachment.original_name}", file.read())
         for panel in challenge.panels.exclude(locked_at=None):
             put(f"review/{panel.purpose}.docx", review_document(panel))

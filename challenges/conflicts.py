@@ -48,7 +48,7 @@ def concerned_codes(challenge: Challenge) -> dict[str, str]:
     if challenge.demander.unified_code:
         named[challenge.demander.unified_code] = str(challenge.demander)
     if bids_are_disclosed(challenge):
-        for bid in challenge.bids.exclude(technical_content=None).select_related("organisation"):
+        for bid in challenge.bids.exclude(technical_cipher=None).select_related("organisation"):
             named |= member_codes(bid)
     reached = related_codes(named)
     return {code: named.get(code) or tie for code, tie in reached.items()}

@@ -78,6 +78,9 @@ def verify_files(challenge: Challenge) -> list[verification.Row]:
         for entry in body["envelopes"]:
             envelope = kept.get((body["bid"], body["version"], entry["kind"]))
             subject = f"{body['bid']} {entry['kind']}"
+            if challenge.contents_erased_at is not None:
+                rows.append(verification.Row("file", subject, True, "保存期满，密文已按规定销毁；记录仍可查证。"))
+                continue
             if envelope is None or not envelope.file or not envelope.file.storage.exists(envelope.file.name):
                 rows.append(verification.Row("file", subject, False, "密文文件缺失。"))
                 continue

@@ -8,13 +8,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import puremagic
-from django.core.files.base import File
+from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from core import audit
 from core.attachment_text import personal_numbers_in
+from core.content_keys import encrypted
 from core.enums import PublicityClass, ScanState
 from core.errors import InvalidInput, ObjectNotFound
 from core.models import Attachment
@@ -147,11 +148,13 @@ def attach(
 
 
 @transaction.atomic
-def attach_checked(*, subject: models.Model, file: File, purpose: str, acting_user: Any = None) -> Attachment:
+def attach_checked(
+    *, subject: models.Model, file: File, purpose: str, content_key: str = "", acting_user: Any = None
+) -> Attachment:
     """Keep a private file that did not come by a form: the same checks of type and content, read piece by piece.
 
     InvalidInput says why a file is refused; nothing is kept of it. Personal numbers are not looked for, because such
-    a file is never published.
+    a file is never published. With a wrapped data key the bytes are stored under it.
     """
     content_type = checked_content_type(file)
     scan_state = scanned_state(file)
@@ -169,10 +172,12 @@ def attach_checked(*, subject: models.Model, file: File, purpose: str, acting_us
         sha256=digest.hexdigest(),
         publicity=PublicityClass.PRIVATE,
         scan_state=scan_state,
+        content_key=content_key,
         uploaded_by=acting_user,
     )
     file.seek(0)
-    attachment.file.save("content", file, save=False)
+    kept = ContentFile(encrypted(content_key, file.read())) if content_key else file
+    attachment.file.save("content", kept, save=False)
     attachment.save()
     return attachment
 

@@ -333,6 +333,8 @@ class Attachment(models.Model):
     publicity = models.CharField(max_length=10, choices=PublicityClass.choices, default=PublicityClass.PRIVATE)
     scan_state = models.CharField(max_length=10, choices=ScanState.choices, default=ScanState.PENDING)
     personal_numbers = models.JSONField(default=list, blank=True)
+    #: Wrapped data key of its subject, if the stored bytes are encrypted (core.content_keys); never shown.
+    content_key = models.TextField(blank=True, db_default="", editable=False)
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=now, editable=False)
 

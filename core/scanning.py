@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import transaction
 
 from core import audit
+from core.content_keys import stored_content
 from core.enums import ScanState
 from core.models import Attachment
 
@@ -59,7 +60,7 @@ def found_in(file: Any) -> str | None:
 
 @contextmanager
 def _whole(attachment: Attachment) -> Iterator[io.BytesIO]:
-    with attachment.file.open("rb") as stored:
+    with stored_content(attachment) as stored:
         yield io.BytesIO(stored.read())
 
 

@@ -7,6 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from core.attachments import attachment_for
+from core.content_keys import stored_content
 
 
 @login_not_required
@@ -15,7 +16,7 @@ def attachment_download(request: HttpRequest, public_id: str) -> FileResponse:
     """Always as a download, never shown inside our pages (security.md C.4)."""
     attachment = attachment_for(request.user, public_id)
     response = FileResponse(
-        attachment.file.open("rb"),
+        stored_content(attachment),
         as_attachment=True,
         filename=attachment.original_name,
         content_type=attachment.content_type,

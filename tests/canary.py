@@ -152,10 +152,14 @@ def processes_below(pid: int) -> list[int]:
 
 
 class Installation:
-    """`manage.py serve` on a database of its own: SQLite, or a PostgreSQL cluster of the drill's own (`cluster`)."""
+    """`manage.py serve` on a database of its own: SQLite, or a PostgreSQL cluster of the drill's own (`cluster`).
 
-    def __init__(self, folder: Path, cluster: Any = None) -> None:
-        self.folder, self.cluster = folder, cluster
+    With `servers`, the folder of running Redis, RabbitMQ and Elasticsearch (drills/services), the production profile
+    uses them, and they are searched like everything else.
+    """
+
+    def __init__(self, folder: Path, cluster: Any = None, servers: Path | None = None) -> None:
+        self.folder, self.cluster, self.servers = folder, cluster, servers
         self.outside = folder.with_name(folder.name + "-outside")
         for path in (folder, self.outside, folder / "tmp", folder / "mail", folder / "search"):
             path.mkdir(exist_ok=True)
@@ -170,14 +174,15 @@ class Installation:
         if cluster is not None:
             self.environment = production_environment(
                 DATABASE_URL=cluster.url(),
-                BROKER_URL="amqp://nobody:x@127.0.0.1:1//",
-                CACHE_URL="redis://127.0.0.1:1/0",
-                SEARCH_URL=f"embedded://{folder / 'search'}",
+                BROKER_URL=os.environ["TEST_BROKER_URL"] if servers else "amqp://nobody:x@127.0.0.1:1//",
+                CACHE_URL=os.environ["TEST_REDIS_URL"] if servers else "redis://127.0.0.1:1/0",
+                SEARCH_URL=os.environ["TEST_SEARCH_URL"] if servers else f"embedded://{folder / 'search'}",
                 EMAIL_URL=f"filemail:///{folder / 'mail'}",
                 MARKETPLACE_VAR_DIR=str(folder),
                 DJANGO_STATIC_ROOT=str(self.outside / "static"),
                 DJANGO_ALLOWED_HOSTS="127.0.0.1",
                 SEALING_SIGNING_KEY=base64.b64encode(os.urandom(32)).decode(),
+                CONTENT_KEYS=base64.urlsafe_b64encode(os.urandom(32)).decode(),
                 TMPDIR=str(folder / "tmp"),
                 PYTHONWARNINGS="ignore",
             )
@@ -196,8 +201,8 @@ class Installation:
         assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
         return done.stdout
 
-    def step(self, name: str) -> dict[str, Any]:
-        output = self.run("-m", "tests.canary_steps", name, str(self.outside / "officers.json"))
+    def step(self, name: str, *words: str) -> dict[str, Any]:
+        output = self.run("-m", "tests.canary_steps", name, str(self.outside / "officers.json"), *words)
         return json.loads(output.strip().splitlines()[-1])
 
     def prepare(self) -> dict[str, Any]:
@@ -339,6 +344,10 @@ def search(installation: Installation, canary: Canary) -> dict[str, Any]:
         ).stdout
         counted["dump_bytes"] = len(dump)
         look("pg_dump", dump)
+    if installation.servers is not None:
+        folders += [path for path in sorted(installation.servers.iterdir()) if path.is_dir()]
+        pids = [int(line) for line in (installation.servers / "pids").read_text(encoding="ascii").split()]
+        watched += [(one, True) for pid in pids for one in (pid, *processes_below(pid))]
     for folder in folders:
         for name, data in files_below(folder):
             counted["files"] += 1
@@ -354,6 +363,27 @@ def search(installation: Installation, canary: Canary) -> dict[str, Any]:
             continue
         counted["processes"] += 1
     return {**counted, "hits": {place: sorted(found) for place, found in sorted(hits.items())}}
+
+
+def hits_after_opening(installation: Installation, ground: Mapping[str, Any], canary: Canary) -> dict[str, list[str]]:
+    """What the same search finds in files once all is opened, in memory after a page showed it, and in files after the
+    words were written in the clear (the search's own proof): {"at rest": …, "remembered": …, "written plainly": …}.
+    """
+    bid = installation.step("open")["bid"]
+    status, page = installation.ask(f"/desk/challenges/bids/{bid}/", ground["handler"])
+    assert (status, canary.phrase in page.decode()) == (200, True)
+    opened = search(installation, canary)["hits"]
+    installation.step("write_plainly", canary.phrase, canary.word, str(canary.price_fen))
+    written = search(installation, canary)["hits"]
+
+    def what(hits: Mapping[str, Iterable[str]], *, memory: bool) -> list[str]:
+        return sorted({one for place, found in hits.items() if ("memory" in place) is memory for one in found})
+
+    return {
+        "at rest": what(opened, memory=False),
+        "remembered": what(opened, memory=True),
+        "written plainly": what(written, memory=False),
+    }
 
 
 def price_sizes(installation: Installation, ground: Mapping[str, Any]) -> set[int]:

@@ -1,6 +1,7 @@
 """Steps of the canary (S5) that need Django: people and a call before, the opening after.
 
-`python -m tests.canary_steps build|open FILE`; FILE, outside the installation, holds what the officers' browsers hold.
+`python -m tests.canary_steps build|open|write_plainly FILE [WORDS]`; FILE, outside the installation, holds what the
+officers' browsers hold.
 """
 
 import json
@@ -71,7 +72,15 @@ def open_all(path: Path) -> dict[str, Any]:
     return {"bid": str(challenge.bids.get().public_id)}
 
 
-STEPS = {"build": build, "open": open_all}
+def write_plainly(_path: Path, *words: str) -> dict[str, Any]:
+    """The words in the clear, where a careless programmer could have put them: the search must find them there."""
+    bid = Challenge.objects.get().bids.get()
+    bid.form_comment = " ".join(words)
+    bid.save(update_fields=["form_comment"])
+    return {}
+
+
+STEPS = {"build": build, "open": open_all, "write_plainly": write_plainly}
 
 if __name__ == "__main__":
-    print(json.dumps(STEPS[sys.argv[1]](Path(sys.argv[2]))), flush=True)
+    print(json.dumps(STEPS[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])), flush=True)

@@ -38,6 +38,7 @@ class SealedGround:
             with new_installation(self.servers, self.prepared, folder) as made:
                 made.environment |= {
                     "SEALING_SIGNING_KEY": base64.b64encode(os.urandom(32)).decode(),
+                    "CONTENT_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode(),
                     "DATABASE_POOL_SIZE": "0",
                     "LOG_LEVEL": "CRITICAL",
                 }

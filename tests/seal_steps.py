@@ -695,7 +695,7 @@ def opened(count: int, size: int) -> dict[str, Any]:
         "code": challenge.code,
         "links": challenge.chain.count(),
         "open_seconds": round(time.monotonic() - begun, 1),
-        "opened": challenge.bids.exclude(technical_content=None).count(),
+        "opened": challenge.bids.exclude(technical_cipher=None).count(),
     }
 
 

@@ -1,6 +1,8 @@
 """Sealed bids: what is received, the challenge's own chain, credit evidence (domain.md §2.5, §2.9; security.md C.3)."""
 
+import json
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -10,6 +12,7 @@ from accounts.models import Organisation
 from challenges.enums import BidState, CreditGate, EnvelopeKind
 from challenges.models.programme import Challenge
 from core.clock import now
+from core.content_keys import decrypted, encrypted
 from core.transitions import state_check
 
 
@@ -28,9 +31,10 @@ class Bid(models.Model):
     submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=now, editable=False)
 
-    #: Filled by the opening. Technical and price content are apart, and so is who may read them.
-    technical_content = models.JSONField(null=True, blank=True)
-    price_content = models.JSONField(null=True, blank=True)
+    #: Filled by the opening, under the challenge's data key. Technical and price content are apart, and so is who may
+    #: read them.
+    technical_cipher = models.TextField(null=True, blank=True, editable=False)
+    price_cipher = models.TextField(null=True, blank=True, editable=False)
     unreadable_reason = models.TextField(blank=True)
     unreadable_by_bidder = models.BooleanField(null=True)
     form_comment = models.TextField(_("形式审查意见"), blank=True)
@@ -51,6 +55,35 @@ class Bid(models.Model):
 
     def __str__(self) -> str:
         return f"{self.challenge.code} · {self.public_id.hex[:8]}"
+
+    @property
+    def technical_content(self) -> dict[str, Any] | None:
+        """What the technical envelope held; None before it was opened and after it was erased."""
+        return self._opened(self.technical_cipher)
+
+    @technical_content.setter
+    def technical_content(self, content: dict[str, Any]) -> None:
+        self.technical_cipher = self._sealed_at_rest(content)
+
+    @property
+    def price_content(self) -> dict[str, Any] | None:
+        """What the price envelope held; None before it was opened and after it was erased."""
+        return self._opened(self.price_cipher)
+
+    @price_content.setter
+    def price_content(self, content: dict[str, Any]) -> None:
+        self.price_cipher = self._sealed_at_rest(content)
+
+    def _opened(self, cipher: str | None) -> dict[str, Any] | None:
+        if cipher is None or self.challenge.contents_erased_at is not None:
+            return None
+        if not self.challenge.content_key:  # read before the opening made it
+            self.challenge.refresh_from_db(fields=["content_key", "contents_erased_at"])
+            return self._opened(cipher)
+        return json.loads(decrypted(self.challenge.content_key, cipher.encode()))
+
+    def _sealed_at_rest(self, content: dict[str, Any]) -> str:
+        return encrypted(self.challenge.content_key, json.dumps(content, ensure_ascii=False).encode()).decode()
 
 
 class BidVersion(models.Model):

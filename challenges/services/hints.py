@@ -10,6 +10,7 @@ from challenges.permissions import supervises
 from challenges.services.movement import locked_challenge
 from core import audit
 from core.attachments import attachments_of
+from core.content_keys import stored_content
 from core.errors import InvalidInput, ObjectNotFound
 
 LARGEST_READ = 20 << 20
@@ -22,7 +23,7 @@ def traces_of(bid: Bid) -> Traces:
     authors: frozenset[str] = frozenset()
     for attachment in attachments_of(bid):
         if attachment.size <= LARGEST_READ:
-            with attachment.file.open("rb") as file:
+            with stored_content(attachment) as file:
                 authors |= authors_of(file.read(), attachment.original_name)
     people = {str(content.get("leader", "")), *(str(row.get("name", "")) for row in content.get("team") or ())}
     return Traces(
@@ -40,7 +41,7 @@ def traces_of(bid: Bid) -> Traces:
 def hints_compute(*, challenge_id: int) -> int:
     """Look for signs among the opened bids; what was found before is not stored again. Returns how many are new."""
     challenge: Challenge = locked_challenge(challenge_id)
-    bids = {str(bid.public_id): bid for bid in challenge.bids.exclude(technical_content=None)}
+    bids = {str(bid.public_id): bid for bid in challenge.bids.exclude(technical_cipher=None)}
     known = {
         (hint.kind, tuple(sorted(str(bid.public_id) for bid in hint.bids.all())), hint.facts.get("text", ""))
         for hint in challenge.hints.prefetch_related("bids")

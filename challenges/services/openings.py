@@ -31,6 +31,7 @@ from challenges.validators import price_problems
 from core import audit, outbox
 from core.attachments import attach_checked
 from core.clock import database_now
+from core.content_keys import new_data_key
 from core.errors import DomainError, InvalidInput, NotPermitted, ObjectNotFound
 
 READ_SIZE = 1 << 20
@@ -218,9 +219,18 @@ def open_all(opening: Opening, key: EnvelopeKey, private_key: bytes) -> None:
     stopped. An envelope that cannot be read does not hold up the others (电子招标投标办法 31).
     """
     challenge = opening.challenge
+    _ensure_content_key(challenge.pk)
     results = [_open_one(challenge, body, opening.kind, private_key) for body in final_bodies(challenge)]
     with transaction.atomic():
         _finish(locked_challenge(challenge.pk), opening, key, results)
+
+
+@transaction.atomic
+def _ensure_content_key(challenge_id: int) -> None:
+    challenge = locked_challenge(challenge_id)
+    if not challenge.content_key:
+        challenge.content_key = new_data_key()
+        challenge.save(update_fields=["content_key"])
 
 
 def _open_one(challenge: Challenge, body: dict[str, Any], kind: str, private_key: bytes) -> dict[str, Any]:
@@ -297,12 +307,14 @@ def _keep_opened(bid: Bid, kind: str, opened: OpenedEnvelope, sinks: Sequence[tu
     manifest = opened.contents.manifest
     if not isinstance(manifest, dict):
         raise SealingError(_("标书内容不是规定的格式。"))
-    refused = []
+    refused, key = [], bid.challenge.content_key
     for name, file in sinks:
         file.flush()
         file.seek(0)
         try:
-            attach_checked(subject=bid, file=File(file, name=name), purpose=str(EnvelopeKind(kind).label))
+            attach_checked(
+                subject=bid, file=File(file, name=name), purpose=str(EnvelopeKind(kind).label), content_key=key
+            )
         except InvalidInput as error:
             refused.append({"name": name, "reason": " ".join(reason.message for reason in error.reasons)})
     content = {**manifest, "refused_files": refused} if refused else manifest
@@ -310,7 +322,7 @@ def _keep_opened(bid: Bid, kind: str, opened: OpenedEnvelope, sinks: Sequence[tu
         bid.technical_content = content
     else:
         bid.price_content = _judged_price(content, bid.challenge)
-    bid.save(update_fields=["technical_content", "price_content"])
+    bid.save(update_fields=["technical_cipher", "price_cipher"])
 
 
 def _judged_price(price: dict[str, Any], challenge: Challenge) -> dict[str, Any]:

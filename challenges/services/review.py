@@ -84,7 +84,7 @@ def formal_findings(bid: Bid) -> list[Reason]:
                     _("揭榜单位与发榜方存在关联关系（%s）。") % reached[challenge.demander.unified_code],
                 )
             )
-    others = challenge.bids.exclude(pk=bid.pk).exclude(technical_content=None).select_related("organisation")
+    others = challenge.bids.exclude(pk=bid.pk).exclude(technical_cipher=None).select_related("organisation")
     for other in others:
         shared = set(members) & set(member_codes(other))
         if shared:

@@ -164,6 +164,9 @@ MEDIA_ROOT = VAR_DIR / "media"
 #: Ed25519 key that signs bidders' receipts: 32 bytes in base64, or a file the embedded profile makes by itself.
 SEALING_SIGNING_KEY = env.str("SEALING_SIGNING_KEY", default="")
 SEALING_SIGNING_KEY_FILE = str(VAR_DIR / "sealing_signing_key")
+#: Fernet keys that wrap the data keys of opened bids, newest first; or a file the embedded profile makes by itself.
+CONTENT_KEYS = env.list("CONTENT_KEYS", default=[])
+CONTENT_KEY_FILE = str(VAR_DIR / "content_key")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

@@ -121,6 +121,7 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 STATIC_ROOT = env.str("DJANGO_STATIC_ROOT", default=str(VAR_DIR / "static"))
 #: Shared by all web and worker hosts.
 SEALING_SIGNING_KEY_FILE = ""
+CONTENT_KEY_FILE = ""
 MEDIA_ROOT = env.str("DJANGO_MEDIA_ROOT", default=str(VAR_DIR / "media"))
 
 # --- tasks (marketplace/celery.py) -------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ VAR_DIR = Path(tempfile.mkdtemp(prefix="marketplace-test-"))
 atexit.register(shutil.rmtree, VAR_DIR, ignore_errors=True)
 MEDIA_ROOT = VAR_DIR / "media"
 SEALING_SIGNING_KEY_FILE = str(VAR_DIR / "sealing_signing_key")
+CONTENT_KEY_FILE = str(VAR_DIR / "content_key")
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir()
 SEARCH_URL = f"embedded://{VAR_DIR / 'search'}"

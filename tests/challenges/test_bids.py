@@ -92,7 +92,7 @@ def test_too_few_bids_are_returned_unopened(stage):
         bids.challenges_freeze_due()
     challenge.refresh_from_db()
     assert challenge.state == ChallengeState.NO_BID
-    assert list(challenge.bids.values_list("state", "technical_content")) == [(BidState.RETURNED, None)]
+    assert list(challenge.bids.values_list("state", "technical_cipher")) == [(BidState.RETURNED, None)]
 
 
 def test_a_material_change_extends_the_deadline_and_asks_for_reconfirmation(stage, challenge):

@@ -50,7 +50,7 @@ def test_the_search_finds_every_hiding_and_nothing_else(canary: birds.Canary):
     assert birds.found_in(os.urandom(1 << 20), needles) == set()
 
 
-def test_nothing_of_a_sealed_bid_is_found_before_the_opening_and_all_of_it_after(
+def test_nothing_of_a_sealed_bid_is_found_before_the_opening_nor_at_rest_after_it(
     installation: birds.Installation, canary: birds.Canary
 ):
     ground = installation.prepare()
@@ -60,11 +60,7 @@ def test_nothing_of_a_sealed_bid_is_found_before_the_opening_and_all_of_it_after
     assert min(before["files"], before["processes"], before["memory_bytes"]) > 0
     assert birds.price_sizes(installation, ground) == {sizes["price"]}
 
-    bid = installation.step("open")["bid"]
-    status, page = installation.ask(f"/desk/challenges/bids/{bid}/", ground["handler"])
-    assert (status, canary.phrase in page.decode()) == (200, True)
-    after = birds.search(installation, canary)
-    stored = {what for place, found in after["hits"].items() if "memory" not in place for what in found}
-    remembered = {what for place, found in after["hits"].items() if "memory" in place for what in found}
-    assert stored == {"phrase", "word", "price"}
-    assert "phrase" in remembered
+    after = birds.hits_after_opening(installation, ground, canary)
+    assert after["at rest"] == []
+    assert "phrase" in after["remembered"]
+    assert after["written plainly"] == ["phrase", "price", "word"]

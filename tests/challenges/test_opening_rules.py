@@ -35,7 +35,7 @@ def subset(stage, challenge, *users, kind="technical"):
 
 
 def nothing_opened():
-    return list(Bid.objects.values_list("technical_content", "price_content").distinct()) == [(None, None)]
+    return list(Bid.objects.values_list("technical_cipher", "price_cipher").distinct()) == [(None, None)]
 
 
 def start(challenge, user, officers, kind="technical"):

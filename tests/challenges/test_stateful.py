@@ -243,7 +243,7 @@ class Life(RuleBasedStateMachine):
     def nothing_is_read_before_the_opening(self):
         if not hasattr(self, "challenge") or self.challenge.opened_at is not None:
             return
-        assert not self.challenge.bids.exclude(technical_content=None).exists()
+        assert not self.challenge.bids.exclude(technical_cipher=None).exists()
         for person in (self.stage.handler, self.stage.approver, self.stage.supervisor):
             with pytest.raises(DomainError), transaction.atomic():
                 selectors.bids_of(person, self.challenge)

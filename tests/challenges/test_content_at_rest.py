@@ -1,0 +1,144 @@
+"""What was opened lies encrypted under a data key of its challenge, and is erased when its years are over (C.3, 7)."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.db import connection
+from django.urls import reverse
+
+from challenges import records
+from challenges.enums import EnvelopeKind
+from challenges.models import Bid, Challenge, SealedEnvelope
+from challenges.sealing.verification import verify_record
+from challenges.services import bids, retention
+from core.attachments import attachments_of
+from core.clock import frozen, now
+from core.content_keys import ContentUnreadable, new_data_key, stored_content
+from core.errors import DomainError
+from core.models import Attachment, AuditEntry
+from tests.factories import challenges as make
+
+pytestmark = [pytest.mark.django_db, pytest.mark.integration]
+
+MARK = "只有开启后才能读到的路线"
+PDF = b"%PDF-1.4\n" + MARK.encode() * 50
+
+
+@pytest.fixture
+def opened(clock):
+    """(stage, challenge, bid): one bid with a file, its technical envelope opened."""
+    stage = make.make_stage(expert_count=0)
+    challenge = make.make_open_challenge(stage)
+    bidder = make.make_bidder()
+    make.hand_in(challenge, bidder, manifest=make.manifest_of(bidder, route=MARK), files=[("方案.pdf", PDF)])
+    with frozen(make.after_deadline(challenge)):
+        bids.challenges_freeze_due()
+        challenge.refresh_from_db()
+        make.open_envelopes(stage, challenge, EnvelopeKind.TECHNICAL)
+        challenge.refresh_from_db()
+    return stage, challenge, Bid.objects.select_related("challenge").get()
+
+
+def whole_database() -> str:
+    """Every value of every column of this app and of the files' table, as text."""
+    texts = []
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            if table.startswith("challenges_") or table == "core_attachment":
+                cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+                texts += [str(row) for row in cursor.fetchall()]
+    return "\n".join(texts)
+
+
+def test_neither_table_nor_file_holds_an_opened_bid_in_the_clear(opened, client):
+    stage, _challenge, bid = opened
+    assert bid.technical_content["route"] == MARK
+    assert MARK not in whole_database()
+    attachment = attachments_of(bid).get()
+    with attachment.file.open("rb") as stored:
+        assert b"PDF" not in stored.read()
+    with stored_content(attachment) as content:
+        assert content.read() == PDF
+    client.force_login(stage.handler)
+    answer = client.get(reverse("attachment", args=[attachment.public_id]))
+    assert (answer.status_code, answer.getvalue()) == (200, PDF)
+
+
+def test_a_bid_read_beside_a_challenge_from_before_the_opening_is_read_all_the_same(opened):
+    _stage, challenge, bid = opened
+    bid.challenge = Challenge(pk=challenge.pk)
+    assert bid.technical_content["route"] == MARK
+
+
+def test_a_changed_text_or_another_key_is_said_and_not_taken_for_unopened(opened, settings):
+    _stage, challenge, bid = opened
+    bid.technical_cipher = bid.technical_cipher[:-8] + "AAAAAAA="
+    with pytest.raises(ContentUnreadable):
+        _read = bid.technical_content
+    bid.refresh_from_db()
+    settings.CONTENT_KEYS = [Fernet.generate_key().decode()]
+    with pytest.raises(ContentUnreadable):
+        _read = bid.technical_content
+    settings.CONTENT_KEYS, settings.CONTENT_KEY_FILE = [], ""
+    with pytest.raises(ImproperlyConfigured):
+        new_data_key()
+
+
+def test_a_new_key_in_front_wraps_everything_and_the_old_one_may_go(opened, settings, capsys):
+    _stage, challenge, bid = opened
+    with Path(settings.CONTENT_KEY_FILE).open(encoding="ascii") as file:
+        old = file.read().strip()
+    new = Fernet.generate_key().decode()
+    settings.CONTENT_KEYS = [new, old]
+    call_command("rewrap_content_keys")
+    assert "已重新包裹 1 份数据密钥。" in capsys.readouterr().out
+    settings.CONTENT_KEYS = [new]
+    assert Bid.objects.get().technical_content["route"] == MARK
+    with stored_content(Attachment.objects.get()) as content:
+        assert content.read() == PDF
+    settings.CONTENT_KEYS = [Fernet.generate_key().decode()]
+    with pytest.raises(SystemExit) as ended:
+        call_command("rewrap_content_keys")
+    assert ended.value.code == 2
+
+
+def test_contents_are_erased_only_after_fifteen_years_and_the_record_still_verifies(opened, client, capsys):
+    stage, challenge, _bid = opened
+    ends = retention.retention_ends(challenge)
+    assert ends.year == challenge.opened_at.year + 15
+    with frozen(ends - timedelta(seconds=1)):
+        with pytest.raises(DomainError) as refusal:
+            retention.contents_erase(challenge_id=challenge.pk)
+        assert refusal.value.code == "retention_runs"
+        call_command("erase_expired_bids")
+        assert "已销毁 0 项" in capsys.readouterr().out
+    assert Bid.objects.get().technical_content["route"] == MARK
+    assert Attachment.objects.count() == 1
+
+    with frozen(ends):
+        call_command("erase_expired_bids")
+        assert "已销毁 1 项" in capsys.readouterr().out
+        call_command("erase_expired_bids")
+        assert "已销毁 0 项" in capsys.readouterr().out
+    challenge.refresh_from_db()
+    bid = Bid.objects.get()
+    assert (challenge.content_key, challenge.contents_erased_at) == ("", ends)
+    assert (bid.technical_content, bid.technical_cipher, Attachment.objects.count()) == (None, None, 0)
+    assert not SealedEnvelope.objects.filter(destroyed_at=None).exists()
+    assert AuditEntry.objects.filter(action="challenges.challenge.erase_contents").count() == 1
+    assert verify_record(records.challenge_record(challenge)).failures == []
+    assert all(row.ok for row in records.verify_files(challenge))
+    client.force_login(stage.handler)
+    page = client.get(reverse("challenges:bid", args=[bid.public_id])).content.decode()
+    assert "保存期满，标书内容已按规定销毁" in page
+
+
+def test_what_was_never_opened_has_no_end_of_keeping(clock):
+    challenge = make.make_open_challenge(make.make_stage(expert_count=0))
+    assert retention.retention_ends(challenge) is None
+    with frozen(now() + timedelta(days=365 * 40)):
+        assert retention.contents_erase_due() == 0
