@@ -63,15 +63,13 @@ def decision_reasons(challenge: Challenge, winners: Sequence[Mapping[str, Any]],
         return [Reason("winners_missing", _("请至少选择一个拟中榜单位。"), "winners")]
     if len(winners) > sheet.race_maximum:
         reasons.append(Reason("race_too_many", _("同时支持的单位最多 %d 家。") % sheet.race_maximum, "winners"))
-    if challenge.programme.model == ProgrammeModel.SHORTLIST:
-        equal = True
-    else:
-        equal = len({row.get("grant_fen") for row in winners}) == 1
-    if len(winners) > 1 and not equal:
-        reasons.append(Reason("race_unequal", _("赛马各单位的前期资助额度应当相同。"), "winners"))
-    routes = [str(row.get("technical_route", "")).strip() for row in winners]
-    if len(winners) > 1 and (len(set(routes)) != len(routes) or "" in routes):
-        reasons.append(Reason("race_routes", _("赛马各单位应当采用不同的技术路线，请逐一写明。"), "winners"))
+    # In M4 several are shortlisted in one direction, at their own cost: neither grants nor routes are compared.
+    if len(winners) > 1 and challenge.programme.model != ProgrammeModel.SHORTLIST:
+        if len({row.get("grant_fen") for row in winners}) != 1:
+            reasons.append(Reason("race_unequal", _("赛马各单位的前期资助额度应当相同。"), "winners"))
+        routes = [str(row.get("technical_route", "")).strip() for row in winners]
+        if len(set(routes)) != len(routes) or "" in routes:
+            reasons.append(Reason("race_routes", _("赛马各单位应当采用不同的技术路线，请逐一写明。"), "winners"))
     chosen = []
     for row in winners:
         result = results.get(str(row.get("bid")))

@@ -6,10 +6,11 @@ import pytest
 
 from challenges import records, selectors
 from challenges.enums import BidState, ChallengeState, EnvelopeKind, ProjectState
-from challenges.models import Award, Bid
+from challenges.models import Award, Bid, Project
 from challenges.sealing.verification import Anchors, verify_record
 from challenges.services import bids, decision, projects
 from core.clock import frozen
+from core.errors import GuardFailed
 from tests.factories import challenges as make
 
 pytestmark = pytest.mark.django_db
@@ -91,3 +92,54 @@ def test_a_challenge_runs_from_its_call_to_its_published_result(clock):
     assert [row.result_title for row in selectors.published_results()] == ["雨雾条件集装箱识别模块"]
     assert verify_record(records.challenge_record(challenge)).failures == []
     assert [row.ok for row in records.verify_files(challenge)] == [True] * 4
+
+
+def test_a_shortlist_works_at_its_own_cost_is_tested_together_and_who_fails_stops(clock):
+    """M4: up to five are shortlisted in one direction, no grant; a third party tests all on one day (§2.1)."""
+    stage = make.make_stage()
+    challenge = make.make_open_challenge(stage, model="M4", grant_cap_fen=None, budget_source="揭榜单位自筹")
+    names = ("甲公司", "乙研究院", "丙大学")
+    users = {name: make.make_bidder(name) for name in names}
+    own_cost = {"total_fen": 100_000_000, "grant_fen": 0, "own_fen": 100_000_000}
+    for user in users.values():
+        make.hand_in(challenge, user, price=own_cost)
+    with frozen(make.after_deadline(challenge)):
+        bids.challenges_freeze_due()
+        challenge.refresh_from_db()
+        make.open_envelopes(stage, challenge, EnvelopeKind.TECHNICAL)
+        make.pass_formal_check(stage, challenge)
+        make.review_bids(stage, challenge)
+        shortlisted = [make.winner(bid, grant_fen=0, route="多模态融合") for bid in challenge.bids.order_by("pk")]
+        with pytest.raises(GuardFailed) as refusal:
+            make.decide(stage, challenge, [*shortlisted, *shortlisted])
+        assert {"race_too_many", "winner_twice"} <= {reason.code for reason in refusal.value.reasons}
+        make.decide(stage, challenge, shortlisted)
+        decision.publicity_start(challenge_id=challenge.pk, acting_user=stage.approver)
+    with frozen(make.after_deadline(challenge) + timedelta(days=8)):
+        decision.challenge_award(challenge_id=challenge.pk, acting_user=stage.approver)
+        assert set(Bid.objects.values_list("state", flat=True)) == {BidState.AWARDED}
+        racers = [
+            make.contract(
+                stage, award, users[award.bid.organisation.name], starts_on=date(2027, 1, 4), own_fen=100_000_000
+            )
+            for award in Award.objects.select_related("bid__organisation").order_by("pk")
+        ]
+        assert {(racer.is_race, racer.grant_fen, racer.first_payment_fen) for racer in racers} == {(True, 0, 0)}
+        outcomes = dict(zip(racers, ("continue", "continue", "eliminated"), strict=True))
+        projects.stage_assess(
+            challenge_id=challenge.pk,
+            acting_user=stage.approver,
+            assessed_on=date(2028, 1, 4),
+            assessor="省级检测中心",
+            indicators=["识别率"],
+            results=[
+                {"project": racer.public_id, "values": {"识别率": "97"}, "outcome": outcome, "comment": "同场测试。"}
+                for racer, outcome in outcomes.items()
+            ],
+            minutes_number="纪要〔2028〕1号",
+        )
+    assert list(Project.objects.order_by("pk").values_list("state", flat=True)) == [
+        ProjectState.IN_PROGRESS,
+        ProjectState.IN_PROGRESS,
+        ProjectState.ELIMINATED,
+    ]

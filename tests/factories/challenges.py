@@ -467,7 +467,8 @@ def decide(stage: Stage, challenge: Challenge, winners: Sequence[Mapping[str, An
 
 
 def contract(stage: Stage, award: Any, bidder: User, *, starts_on: date, **values: Any) -> Project:
-    """Drawn up by the handler and signed by demander, solver and programme."""
+    """Drawn up by the handler and signed by demander, solver and programme; two milestones share the budget."""
+    budget = award.grant_fen + values.get("own_fen", 0)
     project = projects.contract_draw_up(
         award_public_id=award.public_id,
         acting_user=stage.handler,
@@ -488,13 +489,13 @@ def contract(stage: Stage, award: Any, bidder: User, *, starts_on: date, **value
             {
                 "title": "算法定型",
                 "target": "完成实验室验证",
-                "share_fen": award.grant_fen // 2,
+                "share_fen": budget // 2,
                 "due_on": projects.add_months(starts_on, 12),
             },
             {
                 "title": "现场部署",
                 "target": "两个闸口上线",
-                "share_fen": award.grant_fen - award.grant_fen // 2,
+                "share_fen": budget - budget // 2,
                 "due_on": projects.add_months(starts_on, 23),
             },
         ],
@@ -544,14 +545,12 @@ def make_selected_challenge(stage: Stage, programme: Programme, *, days_open: in
         state="selected",
         category=category(),
         region=stage.demander.region,
-        grant_cap_fen=300_000_000,
-        budget_source="省级科技创新专项资金",
         criteria=criteria,
         deadline_at=deadline,
         question_deadline_at=deadline - timedelta(hours=1),
         secrecy_reviewer_name="李保密",
         demander_agreed_at=clock.now(),
-        **{**NEED, **values},
+        **{**NEED, "grant_cap_fen": 300_000_000, "budget_source": "省级科技创新专项资金", **values},
     )
     needs.put_indicators(challenge, INDICATORS)
     return challenge
