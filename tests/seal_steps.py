@@ -7,6 +7,7 @@ database. Children are forked from one process that has Django loaded, so hundre
 import json
 import os
 import random
+import resource
 import signal
 import sys
 import threading
@@ -40,6 +41,7 @@ from challenges.services import bids, decision
 from challenges.signing import signer
 from core.clock import BEIJING, database_now, frozen
 from core.errors import DomainError, GuardFailed
+from core.models import Attachment
 from tests.factories import challenges as make
 
 #: Points of upload and hand-in at which the process dies: name → (object, attribute, before or after the call).
@@ -680,13 +682,13 @@ def clocks(minutes: int = 5) -> dict[str, Any]:
 
 def opened(count: int, size: int) -> dict[str, Any]:
     """`count` bids with `size` bytes attached are handed in, frozen and opened: ground for verifying the record."""
-    attached = os.urandom(size)
+    attached = b"%PDF-1.4\n" + os.urandom(size)
     # Published and handed in three weeks ago: the published deadline is truly past when the freeze comes.
     with frozen(database_now() - timedelta(days=22)):
         stage = make.make_stage(expert_count=0)
         challenge = make.make_open_challenge(stage, days_open=21)
         for number in range(count):
-            make.hand_in(challenge, make.make_bidder(f"揭榜单位{number}"), files=[("数据.bin", attached)])
+            make.hand_in(challenge, make.make_bidder(f"揭榜单位{number}"), files=[("数据.pdf", attached)])
     bids.challenges_freeze_due()
     challenge.refresh_from_db()
     begun = time.monotonic()
@@ -695,6 +697,8 @@ def opened(count: int, size: int) -> dict[str, Any]:
         "code": challenge.code,
         "links": challenge.chain.count(),
         "open_seconds": round(time.monotonic() - begun, 1),
+        "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "files": Attachment.objects.filter(subject_type="challenges.bid").count(),
         "opened": challenge.bids.exclude(technical_cipher=None).count(),
     }
 
