@@ -1,7 +1,7 @@
 """Opening and verifying a challenge out of the database.
 
-`python benchmarks/record_bench.py [--bids 1000 --size 20000]`: a challenge with that many sealed bids, each with a PDF of that
-size, is handed in, frozen and opened by the real services on a database of its own (SQLite, or the PostgreSQL of
+`python benchmarks/record_bench.py [--bids 1000 --size 20000]`: a challenge with so many sealed bids, each with a PDF of
+that size, is handed in, frozen and opened by the real services on a database of its own (SQLite, or the PostgreSQL of
 TEST_DATABASE_URL); then `manage.py verify_challenge` judges it in a process of its own: chain, receipts, root, opening,
 and every ciphertext on disk. Target: 10 s, the process's start included. With `--bids 200 --size 10000000` the opening
 is measured as the platform does it (files checked, scanned if a scanner is set, encrypted at rest): 60 s, 300 MB asked.
