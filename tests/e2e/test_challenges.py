@@ -16,7 +16,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from accounts.enums import Role
+from accounts.enums import OrganisationKind, Role
+from accounts.models import Organisation
 from challenges import records
 from challenges.enums import BidState, ChallengeState, EnvelopeKind, OpenerCapacity, OpeningState
 from challenges.models import Award, Bid, BidDraft, BidVersion, Challenge
@@ -24,12 +25,13 @@ from challenges.sealing.keys import KeyPair, public_key_of
 from challenges.sealing.officer_files import lock_key
 from challenges.sealing.verification import Anchors, verify_record
 from challenges.services import bids, clarification, decision, openers, programmes, projects
+from challenges.validators import AGREEMENT_CLAUSES
 from core import clock
 from core.clock import frozen
 from tests.challenges.sealing.page_server import MODULES
 from tests.e2e.conftest import WIDTHS
 from tests.factories import challenges as make
-from tests.factories.accounts import PASSWORD, make_person
+from tests.factories.accounts import PASSWORD, make_organisation, make_person
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -240,10 +242,20 @@ def enter(page: Page, label: str, text: str, index: int = 0) -> None:
     page.get_by_label(label, exact=False).nth(index).fill(text)
 
 
-def write_bid(page: Page, *, route: str, grant: str, attachment: Path | None = None, visit: Any = None) -> None:
-    """Every section in order, for an organisation that bids alone."""
+def write_bid(
+    page: Page,
+    *,
+    route: str,
+    grant: str,
+    attachment: Path | None = None,
+    partner: Organisation | None = None,
+    visit: Any = None,
+) -> None:
+    """Every section in order, for an organisation that bids alone, or leads a consortium of two."""
     looked_at = visit or (lambda name: None)
     page.click(".task-list >> text=揭榜单位与联合体")
+    if partner is not None:
+        add_partner(page, partner)
     looked_at("sealing-members")
     page.click("text=保存，下一节")
     for index in range(len(make.INDICATORS)):
@@ -269,6 +281,20 @@ def write_bid(page: Page, *, route: str, grant: str, attachment: Path | None = N
     enter(page, "自筹（万元）", "0")
     looked_at("sealing-price")
     page.click("text=保存，去核对")
+
+
+def add_partner(page: Page, partner: Organisation) -> None:
+    """Shares and the six clauses; the page says what does not sum up before it says nothing."""
+    page.click("text=增加联合体成员")
+    enter(page, "单位名称", partner.name, 1)
+    enter(page, "统一社会信用代码", partner.unified_code, 1)
+    enter(page, "任务或经费份额", "60", 0)
+    enter(page, "任务或经费份额", "30", 1)
+    expect(page.locator("#sealing")).to_contain_text("份额合计 90%，应为 100%")
+    enter(page, "任务或经费份额", "40", 1)
+    expect(page.locator("#sealing")).to_contain_text("份额合计 100%")
+    for label in AGREEMENT_CLAUSES.values():
+        enter(page, str(label), "按联合协议执行。")
 
 
 def hand_in(page: Page, folder: Path) -> dict[str, Any]:
@@ -463,7 +489,9 @@ def test_m2_with_negotiation_in_browsers(open_page, tmp_path):
         bidder = make.make_bidder("甲公司")
         page = open_page(bidder)
         begin_bid(page, challenge)
-        write_bid(page, route="多模态融合", grant="200")
+        partner = make_organisation("丙大学", kind=OrganisationKind.RESEARCH)
+        write_bid(page, route="多模态融合", grant="200", partner=partner)
+        is_accessible(page, "sealing-check-consortium")
         receipt = hand_in(page, tmp_path)
         page.context.close()
     files = key_files(stage, tmp_path)
@@ -471,6 +499,12 @@ def test_m2_with_negotiation_in_browsers(open_page, tmp_path):
         bids.challenges_freeze_due()
         challenge.refresh_from_db()
         open_in_two_browsers(open_page, stage, challenge, EnvelopeKind.TECHNICAL, files)
+        content = challenge.bids.get().technical_content
+        assert [(row["name"], row["role"], row["share_percent"]) for row in content["members"]] == [
+            ("甲公司", "lead", "60"),
+            ("丙大学", "member", "40"),
+        ]
+        assert content["agreement"] == dict.fromkeys(AGREEMENT_CLAUSES, "按联合协议执行。")
         make.pass_formal_check(stage, challenge)
         panel = make.draw_panel(stage, challenge, "review")
         make.declare_all(panel)
