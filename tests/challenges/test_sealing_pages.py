@@ -179,6 +179,26 @@ def test_asking_again_after_the_deadline_gives_the_same_receipt(post, challenge,
     assert rows() == before
 
 
+def test_a_refusal_is_logged_without_whose_it_was_or_for_what(post, challenge, bidder, caplog):
+    ids = uploaded(post, challenge, bidder)
+    with caplog.at_level("WARNING", logger="marketplace.sealing"):
+        refused(post("upload", challenge.code, "price", raw=b"cut off"), 400, "invalid_input")
+        refused(
+            post("finalise", challenge.code, body={"envelopes": ids[:1], "idempotency_key": "half"}),
+            400,
+            "invalid_input",
+        )
+        refused(
+            post(
+                "finalise", challenge.code, body={"envelopes": ids, "idempotency_key": "x", "content_version": "first"}
+            ),
+            400,
+            "invalid_input",
+        )
+    logged = [record.getMessage() for record in caplog.records if record.name == "marketplace.sealing"]
+    assert logged == ["refused at upload: invalid_input", *["refused at finalise: invalid_input"] * 2]
+
+
 def test_a_second_window_cannot_hand_in_the_same_envelopes(post, challenge, bidder):
     ids = uploaded(post, challenge, bidder)
     post("finalise", challenge.code, body={"envelopes": ids, "idempotency_key": "first window"})
