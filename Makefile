@@ -32,14 +32,19 @@ run: install ## Start everything at http://127.0.0.1:8000 with demo data on firs
 	@$(MANAGE) prepare --demo
 	@exec $(MANAGE) serve --host $(HOST) --port $(PORT)
 
-test: install ## Everything CI runs
+test: install ## Everything, on the embedded default
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-test-services: install ## What differs on real servers (`make services` first, then `eval "$$(drills/services env)"`)
-	@$(BIN)/python -m pytest tests/core tests/accounts tests/scenarios tests/vendors tests/notifications tests/production tests/search tests/challenges --ignore tests/challenges/sealing $(ARGS)
+#: What waits for, kills or measures processes runs by itself, one after the other.
+ALONE := tests/production tests/search/test_drills.py tests/challenges/test_seal_processes.py
+DRILLS := tests/production/test_drills.py tests/search/test_drills.py tests/challenges/test_seal_processes.py
+
+test-services: install ## The whole suite on real servers (`make services` first, then `eval "$$(drills/services env)"`)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore %) $(ARGS)
+	@$(BIN)/python -m pytest tests/production --ignore tests/production/test_drills.py $(ARGS)
 
 test-drills: install ## The drills in short: kills, outages, doubles (`make services` first, as above)
-	@$(BIN)/python -m pytest tests/production/test_drills.py tests/production/test_workers.py tests/production/test_web.py tests/search/test_drills.py tests/challenges/test_seal_processes.py $(ARGS)
+	@$(BIN)/python -m pytest $(DRILLS) $(ARGS)
 
 check: install ## Style, layers, types, migrations, schema: everything a machine can judge without running
 	@$(BIN)/ruff check .
