@@ -1,6 +1,6 @@
 """Addresses of 揭榜挂帅. Public ones are permanent: /challenges/lists/2026-1/, /challenges/JB2026-001/."""
 
-from django.urls import path, re_path
+from django.urls import path
 
 from challenges.views import actions, desk, integrity, public, sealing
 
@@ -29,11 +29,7 @@ urlpatterns = [
     path("desk/challenges/lists/<str:code>/", desk.working_list, name="working_list"),
     path("desk/challenges/lists/<str:code>/add/", desk.list_add, name="list_add"),
     path("desk/challenges/lists/<str:code>/remove/<str:key>/", desk.list_remove, name="list_remove"),
-    re_path(
-        r"^desk/challenges/lists/(?P<code>[0-9-]+)/move/(?P<key>[^/]+)/(?P<direction>up|down)/$",
-        desk.list_move,
-        name="list_move",
-    ),
+    path("desk/challenges/lists/<str:code>/move/<str:key>/<str:direction>/", desk.list_move, name="list_move"),
     path("desk/challenges/keys/", sealing.officer_keys, name="officer_keys"),
     path("desk/challenges/keys/register/", sealing.officer_key_register, name="officer_key_register"),
     path("desk/challenges/keys/<uuid:public_id>/question/", sealing.officer_key_question, name="officer_key_question"),
@@ -41,11 +37,7 @@ urlpatterns = [
     path("desk/challenges/lists/<str:code>/keys/", sealing.envelope_keys, name="envelope_keys"),
     path("desk/challenges/experts/", desk.experts, name="experts"),
     path("desk/challenges/integrity/", integrity.integrity, name="integrity"),
-    re_path(
-        r"^desk/challenges/integrity/(?P<kind>entry|tie)/(?P<pk>[0-9]{1,18})/end/$",
-        integrity.integrity_end,
-        name="integrity_end",
-    ),
+    path("desk/challenges/integrity/<str:kind>/<int:pk>/end/", integrity.integrity_end, name="integrity_end"),
     path("desk/challenges/panels/<uuid:public_id>/", desk.panel, name="panel"),
     path("desk/challenges/panels/<uuid:public_id>/report/<str:form>/", desk.review_report, name="review_report"),
     path("desk/challenges/items/<str:key>/archive/", desk.archive, name="archive"),

@@ -15,4 +15,5 @@ class BuildState(models.TextChoices):
 class SearchKind(models.TextChoices):
     SCENARIO = "scenario", _("需求")
     CAPABILITY = "capability", _("能力")
+    CHALLENGE = "challenge", _("揭榜任务")
     QUARTERLY_LIST = "quarterly_list", _("清单")

@@ -1,5 +1,6 @@
 """The indexes follow the database: from events through the outbox, and by the clock for what went wrong."""
 
+from challenges.events import ChallengeChanged
 from core.outbox import subscribe
 from core.schedule import every
 from scenarios.events import QuarterlyListTransitioned, ScenarioChanged
@@ -25,6 +26,11 @@ def sync_capabilities(events: list[CapabilityChanged]) -> None:
 @subscribe(CapabilityChanged, name="search.sync_capability_match", batch=True)
 def sync_capability_matches(events: list[CapabilityChanged]) -> None:
     indexing.sync("capability_match", [event.capability_id for event in events])
+
+
+@subscribe(ChallengeChanged, name="search.sync_challenge", batch=True)
+def sync_challenges(events: list[ChallengeChanged]) -> None:
+    indexing.sync("challenge", [event.challenge_id for event in events])
 
 
 @subscribe(QuarterlyListTransitioned, name="search.sync_quarterly_list", batch=True)

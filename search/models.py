@@ -89,7 +89,7 @@ class SavedSearch(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(fields=["user", "name"], name="one_saved_search_per_name"),
-            models.CheckConstraint(condition=Q(kind__in=SearchKind.values), name="saved_search_kind"),
+            models.CheckConstraint(condition=Q(kind__in=SearchKind.values), name="saved_search_known_kind"),
         ]
 
     def __str__(self) -> str:

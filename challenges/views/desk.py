@@ -386,7 +386,7 @@ def list_move(request: HttpRequest, code: str, key: str, direction: str) -> Http
     found = selectors.annual_list_for(request.user, code)
     item = selectors.challenge_for(request.user, key)
     keys = list(found.challenges.order_by("sequence", "pk").values_list("pk", flat=True))
-    if item.pk not in keys:
+    if item.pk not in keys or direction not in ("up", "down"):
         raise ObjectNotFound()
     here = keys.index(item.pk)
     there = here + (-1 if direction == "up" else 1)

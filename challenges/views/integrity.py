@@ -66,11 +66,10 @@ def integrity(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def integrity_end(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     """Withdraw an entry, or end a tie, with its ground."""
-    if not keeps_integrity_records(request.user):
-        raise ObjectNotFound()
+    record: Any = None
     if kind == "entry":
-        record: Any = selectors.credit_entries(request.user).filter(pk=pk, withdrawn_at=None).first()
-    else:
+        record = selectors.credit_entries(request.user).filter(pk=pk, withdrawn_at=None).first()
+    elif kind == "tie":
         record = selectors.affiliations(request.user).filter(pk=pk).first()
     if record is None:
         raise ObjectNotFound()

@@ -57,7 +57,7 @@ class SearchPageSerializer(serializers.Serializer):
 
 
 class SearchView(APIView):
-    """检索需求、能力与清单；可见范围由登录身份决定。"""
+    """检索需求、能力、揭榜任务与清单；可见范围由登录身份决定。"""
 
     permission_classes = [PublicReadOrAuthenticated]
     throttle_scope = "search"

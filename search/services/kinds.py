@@ -10,12 +10,16 @@ from django.utils.translation import gettext_lazy
 
 from accounts.enums import Role
 from accounts.permissions import has_role
+from challenges import selectors as challenge_selectors
+from challenges.enums import ChallengeState
+from challenges.models import Challenge
+from challenges.models.programme import PUBLIC_STATES
 from core.quarters import Quarter
 from scenarios import selectors as scenario_selectors
 from scenarios.enums import QuarterlyListState, ScenarioState
 from scenarios.models import QuarterlyList
 from search.contract import Schema, Sort
-from search.documents import INDEXES, capability, quarterly_list, scenario
+from search.documents import INDEXES, capability, challenge, quarterly_list, scenario
 from search.enums import SearchKind
 from search.highlighting import Segment
 from vendors import selectors as vendor_selectors
@@ -128,6 +132,11 @@ def _lists_for(viewer: Any) -> QuerySet[QuarterlyList]:
     return rows.select_related("publisher")
 
 
+def _public_challenges(_viewer: Any) -> QuerySet[Challenge]:
+    """The same for every viewer, as the index is: what is not public is nobody's to find here, not even its owner's."""
+    return challenge_selectors.public_challenges().select_related("region__parent")
+
+
 def _branches(values: Sequence[str], path: str) -> Q:
     condition = Q()
     for value in values:
@@ -186,6 +195,20 @@ KINDS: dict[str, Searchable] = {
             "organisation_kind": lambda values: Q(vendor__organisation__kind__in=values),
         },
         states=dict(CapabilityState.choices),
+    ),
+    SearchKind.CHALLENGE: Searchable(
+        schema=INDEXES["challenge"].schema,
+        facets=("city", "category", "state"),
+        text_fields=challenge.TEXT_FIELDS,
+        rows=_public_challenges,
+        sorts=("relevance", "newest", "deadline"),
+        database_order=("-published_at", "-pk"),
+        database_filters={
+            "city": lambda values: _cities(values, "region"),
+            "category": lambda values: _branches(values, "category"),
+            "state": lambda values: Q(state__in=values),
+        },
+        states={value: label for value, label in ChallengeState.choices if value in PUBLIC_STATES},
     ),
     SearchKind.QUARTERLY_LIST: Searchable(
         schema=INDEXES["quarterly_list"].schema,

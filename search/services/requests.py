@@ -65,7 +65,8 @@ def checked_request(
 
 
 def unknown_kind(kind: Any) -> InvalidInput:
-    return InvalidInput({"kind": [_("没有“{kind}”这种检索对象，可选需求、能力、清单。").format(kind=str(kind)[:20])]})
+    message = _("没有“{kind}”这种检索对象，可选需求、能力、揭榜任务、清单。")
+    return InvalidInput({"kind": [message.format(kind=str(kind)[:20])]})
 
 
 def _whole_number(value: int | str) -> int:

@@ -4,6 +4,7 @@ import io
 import json
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.core.management import CommandError, call_command
 
 from accounts.models import Organisation, User
@@ -16,6 +17,8 @@ from marketplace.demo.build import PASSWORD, PLATFORM
 from matching.models import MatchRun, Recommendation
 from notifications.models import Notification
 from scenarios.models import QuarterlyList, Scenario
+from search import indexing
+from search.services import search
 from vendors.models import Capability, VendorProfile
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
@@ -44,6 +47,7 @@ def test_the_whole_story(monkeypatch):
     assert not OutboxDelivery.objects.exclude(state="done").exists()
     _everybody_can_sign_in(first["accounts"])
     _matches_are_there()
+    _challenges_are_found()
     audit.seal_pending(limit=100_000)
     assert audit.verify().fault == ""
 
@@ -78,6 +82,16 @@ def _matches_are_there() -> None:
     leak = Scenario.objects.get(title="老城区供水管网漏损自动定位")
     best = MatchRun.objects.filter(scenario=leak).latest("pk").candidates.get(rank=1)
     assert best.capability.title == "供水管网声学测漏与定位系统"
+
+
+def _challenges_are_found() -> None:
+    """Four on the list, each in its state; what one of them was clarified to say is found, too."""
+    indexing.rebuild("challenge")
+    page = search(kind="challenge", viewer=AnonymousUser())
+    assert page.degraded is False
+    assert sorted(item.obj.state for item in page.items) == ["closed", "publicity", "published", "published"]
+    clarified = search(kind="challenge", text="现场连续运行不少于三十天", viewer=AnonymousUser())
+    assert [item.obj.content_version for item in clarified.items] == [2]
 
 
 def test_a_failure_leaves_nothing_half(monkeypatch):

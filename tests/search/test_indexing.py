@@ -87,7 +87,7 @@ def test_without_an_index_events_are_done_and_the_rebuild_reads_the_rows(clock):
     with pytest.raises(IndexMissing):
         get_engine().probe(INDEXES["capability"].schema)
     # Matching makes its own indexes when it needs them; the rest is the clock's work.
-    assert set(indexing.heal()) == {"scenario", "capability", "quarterly_list"}
+    assert set(indexing.heal()) == {"scenario", "capability", "challenge", "quarterly_list"}
     assert keys("capability") == keys("capability_match") == [str(capability.pk)]
     assert indexing.heal() == []
 
@@ -243,6 +243,7 @@ def test_reindex_reports_each_index(clock):
     assert {entry["index"]: entry["documents"] for entry in json.loads(out)} == {
         "scenario": 0,
         "capability": 1,
+        "challenge": 0,
         "quarterly_list": 0,
         "scenario_match": 0,
         "capability_match": 1,

@@ -212,7 +212,14 @@ def test_the_sweep_repairs_what_no_event_told_of(clock):
     Capability.objects.filter(pk=rows[0].pk).update(document_version=41)
     Capability.objects.filter(pk=rows[1].pk).update(document_version=42, title="没有事件的修改")
     found = indexing.sweep()
-    assert found == {"scenario": 0, "capability": 3, "quarterly_list": 0, "scenario_match": 0, "capability_match": 2}
+    assert found == {
+        "scenario": 0,
+        "capability": 3,
+        "challenge": 0,
+        "quarterly_list": 0,
+        "scenario_match": 0,
+        "capability_match": 2,
+    }
     assert versions() == expected(*rows)
     assert set(indexing.sweep().values()) == {0}
 
