@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -115,7 +116,7 @@ def branch_codes(category: Category | None) -> list[str]:
 
 
 def joined_tokens(parts: Sequence[str | None]) -> str:
-    return " ".join(token for part in parts if part for token in tokens(part))
+    return " ".join(chain.from_iterable(tokens(part) for part in parts if part))
 
 
 @lru_cache(maxsize=1)
@@ -129,7 +130,7 @@ def suggestions(title: str) -> list[str]:
     shown = " ".join(title.split())[:60]
     plain = normalise(shown)
     starts = ["".join(plain[place:].split()) for place in _words().word_starts(plain)[:SUGGESTED_STARTS]]
-    typed = [*starts, _words().pinyin(shown), _words().initials(shown)]
+    typed = [*starts, *_words().spellings(shown)]
     return [f"{start[:80]}{SUGGESTION_MARK}{shown}" for start in dict.fromkeys(typed) if start]
 
 
