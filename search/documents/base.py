@@ -15,6 +15,7 @@ from core.clock import BEIJING
 from core.models import Category, Region
 from search.analysis import normalise, tokens
 from search.contract import Field, Kind, Schema
+from search.documents.sources import Sources
 from search.match_text import MatchText
 from search.statistics import TermStatistics
 
@@ -50,7 +51,8 @@ PAGE_FIELDS = (
 class Index:
     """One index. `prepare` returns the whole document, or None for a row that must not be in it.
 
-    `belongs` answers only whether there is a document: what `check_index` asks of every row.
+    `belongs` answers only whether there is a document: what `check_index` asks of every row; `get_queryset` says the
+    same of all rows at once. `sources` names everything `prepare` and `text_of` read; without it no document is kept.
     """
 
     schema: Schema
@@ -59,6 +61,7 @@ class Index:
     belongs: Callable[[Any], bool]
     prepare: Callable[[Any, TermStatistics], dict[str, Any] | None]
     text_of: Callable[[Any], MatchText] | None = None
+    sources: Sources | None = None
 
     @property
     def name(self) -> str:
