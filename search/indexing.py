@@ -180,20 +180,21 @@ def _operations(index: Index, keys: Sequence[int], statistics: TermStatistics) -
 
 def _kept(index: Index, rows: Sequence[Any], statistics: TermStatistics) -> list[Operation]:
     """As `_prepared`, and each document is kept with the digest of the values it was made from."""
-    operations = list(_prepared(index, rows, statistics))
-    sources = index.sources
-    if sources is None or not _has_its_encoder(index):
-        return operations
-    packed: list[Operation] = []
+    if index.sources is None or not _has_its_encoder(index):
+        return list(_prepared(index, rows, statistics))
+    # Digests first: at midnight a document may already show what begins today, never the other way round.
+    digests = [index.sources.digest_of(row) for row in rows]
+    operations: list[Operation] = []
     prepared: list[tuple[int, bytes, bytes]] = []
-    for row, operation in zip(rows, operations, strict=True):
+    for row, digest, operation in zip(rows, digests, _prepared(index, rows, statistics), strict=True):
         if isinstance(operation, Put):
-            document = pack(index.schema, operation.document)
-            operation = Put(operation.id, operation.version, document)
-            prepared.append((row.pk, sources.digest_of(row), document))
-        packed.append(operation)
+            packed = pack(index.schema, operation.document)
+            prepared.append((row.pk, digest, packed))
+            operations.append(Put(operation.id, operation.version, packed))
+        else:
+            operations.append(operation)
     keeping.keep(index, prepared, statistics)
-    return packed
+    return operations
 
 
 def _has_its_encoder(index: Index) -> bool:

@@ -330,6 +330,23 @@ def test_a_credential_counts_from_the_day_it_begins(province, clock):
         assert [name for name, _until in facts["credentials"]] == ["保密资质", "软件企业"]
 
 
+def test_a_document_made_at_midnight_is_not_taken_for_the_new_day(province, clock, monkeypatch):
+    """The day changes between the digest and the document: it may be prepared once more, never be wrong."""
+    capability, _scenario = province
+    index = INDEXES["capability_match"]
+    prepare = indexing._prepared
+
+    def a_day_late(*arguments):
+        with frozen(clock + timedelta(days=5)):
+            return list(prepare(*arguments))
+
+    monkeypatch.setattr(indexing, "_prepared", a_day_late)
+    with frozen(clock + timedelta(days=4)):
+        indexing._kept(index, index.rows_of([capability.pk]), statistics_of(index))
+    with frozen(clock + timedelta(days=5)):
+        assert not taken("capability_match", capability.pk)
+
+
 def test_a_kept_document_does_not_bring_back_what_is_over(province, clock, prepared):
     _capability, scenario = province
     with frozen(clock + timedelta(days=21)):
