@@ -221,12 +221,16 @@ def _statistics_of(generation: str, index: Index) -> TermStatistics | None:
     """What documents of this generation are prepared with; None when nobody knows (then it must be rebuilt)."""
     if index.text_of is None:
         return TermStatistics()
-    key = IndexBuild.objects.filter(generation=generation).values_list("statistics_id", flat=True).first()
-    return _snapshot(key) if key is not None else None
+    build = IndexBuild.objects.filter(generation=generation, statistics__isnull=False)
+    known = build.values_list(
+        "statistics_id", "statistics__created_at", "statistics__documents", "statistics__mean_text_length"
+    ).first()
+    return _snapshot(*known) if known is not None else None
 
 
 @lru_cache(maxsize=4)
-def _snapshot(key: int) -> TermStatistics:
+def _snapshot(key: int, *_made: Any) -> TermStatistics:
+    """Read once per process. A number alone may come back: SQLite gives that of a rolled-back transaction again."""
     return CollectionStatistics.objects.get(pk=key).snapshot(with_frequencies=True)
 
 

@@ -47,7 +47,6 @@ def tag(name: str) -> TechnologyTag:
 @pytest.fixture
 def province(clock) -> tuple[Capability, Scenario]:
     """A capability and a demand with everything a document can show."""
-    indexing._snapshot.cache_clear()  # numbers of another test's statistics come back
     vendor = make_vendor(make_organisation("甲软件公司", kind="enterprise"))
     capability = make_listed_capability(
         vendor,
