@@ -181,11 +181,14 @@ class Frequencies:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write the whole document, unless the index has seen this id with a higher version."""
+    """Write the whole document, unless the index has seen this id with a higher version.
+
+    A document may come as bytes in the form of `search.packing`.
+    """
 
     id: str
     version: int
-    document: Mapping[str, Any]
+    document: Mapping[str, Any] | bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,8 @@ class Engine(Protocol):
     name: str
     #: Whether a query may carry a vector.
     finds_by_vector: bool
+    #: Batches that are worth writing at once.
+    writers: int
 
     def create(self, schema: Schema, generation: str) -> None:
         """Make an empty generation beside the others."""

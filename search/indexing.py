@@ -5,20 +5,21 @@ Everything here runs in the runner (relay, scheduler) or in a command, never in 
 A rebuild is: register the build → from then on puts and deletes go to both generations → load in batches → compare
 counts → promote in one step → drop the old one later (architecture.md §6.4). A change committed before the build was
 registered is read by the load; one committed after it is written to both: nothing is lost in between.
+
+Whoever prepares a document keeps it; a load takes kept documents whose rows give the same as then (`search.keeping`).
 """
 
 import logging
-import math
 import os
 import subprocess
 import sys
 import uuid
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
-from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -29,17 +30,20 @@ from core.clock import now
 from core.errors import DomainError
 from scenarios.enums import ScenarioState
 from scenarios.models import Scenario
+from search import keeping
 from search.analysis import count_ids
 from search.contract import Delete, Engine, EngineUnavailable, Filter, IndexDamaged, IndexMissing, Operation, Put, Query
 from search.documents import INDEXES
 from search.documents.base import Index
+from search.documents.sources import Source
 from search.encoders import get_encoder
 from search.engines import get_engine
 from search.engines.bulk import write_batches
 from search.enums import BuildState
 from search.match_text import vector_fields
 from search.models import CollectionStatistics, IndexBuild
-from search.statistics import SAMPLE_SIZE, StatisticsBuilder, TermStatistics
+from search.packing import pack, unpack
+from search.statistics import StatisticsBuilder, TermStatistics, sampling_step
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +56,8 @@ ABANDONED_AFTER = timedelta(seconds=90)
 KEPT_FOR_ROLLBACK = timedelta(days=1)
 #: Every row is written: nothing is left to load.
 LOADED = 2**62
+#: A rebuild goes on with the statistics of the promoted generation, if they still fit and are not older than this.
+STATISTICS_KEPT = timedelta(days=30)
 #: How far back passed deadlines are looked for; far more than the clock's job ever rests.
 LOOK_BACK = timedelta(days=7)
 #: Readers of another process may still hold the generation they opened a moment ago.
@@ -94,14 +100,17 @@ class Drift:
     outdated: tuple[str, ...]
     superfluous: tuple[str, ...]
     damaged: bool = False
+    #: Kept documents, of a sample, that are not what their rows are prepared to now.
+    untrue: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
-        return len(self.missing) + len(self.outdated) + len(self.superfluous) + int(self.damaged)
+        different = len(self.missing) + len(self.outdated) + len(self.superfluous) + len(self.untrue)
+        return different + int(self.damaged)
 
     @property
     def is_clean(self) -> bool:
-        return not (self.missing or self.outdated or self.superfluous or self.damaged)
+        return self.size == 0
 
 
 # --- sync --------------------------------------------------------------------------------------------------------
@@ -166,7 +175,32 @@ def _operations(index: Index, keys: Sequence[int], statistics: TermStatistics) -
         part = keys[start : start + BATCH]
         rows = {row.pk: row for row in index.all_rows().filter(pk__in=part)}
         yield from (Delete(str(key), GONE) for key in part if key not in rows)
-        yield from _prepared(index, [rows[key] for key in part if key in rows], statistics)
+        yield from _kept(index, [rows[key] for key in part if key in rows], statistics)
+
+
+def _kept(index: Index, rows: Sequence[Any], statistics: TermStatistics) -> list[Operation]:
+    """As `_prepared`, and each document is kept with the digest of the values it was made from."""
+    if index.sources is None or not _has_its_encoder(index):
+        return list(_prepared(index, rows, statistics))
+    # Digests first: at midnight a document may already show what begins today, never the other way round.
+    digests = [index.sources.digest_of(row) for row in rows]
+    operations: list[Operation] = []
+    prepared: list[tuple[int, bytes, bytes]] = []
+    for row, digest, operation in zip(rows, digests, _prepared(index, rows, statistics), strict=True):
+        if isinstance(operation, Put):
+            packed = pack(index.schema, operation.document)
+            prepared.append((row.pk, digest, packed))
+            operations.append(Put(operation.id, operation.version, packed))
+        else:
+            operations.append(operation)
+    keeping.keep(index, prepared, statistics)
+    return operations
+
+
+def _has_its_encoder(index: Index) -> bool:
+    """Documents without the vectors their schema names (an encoder's file is missing) are not to be kept."""
+    encoder = get_encoder() if index.schema.encoder else None
+    return (encoder.identity if encoder else "") == index.schema.encoder
 
 
 def _prepared(index: Index, rows: Sequence[Any], statistics: TermStatistics) -> Iterator[Operation]:
@@ -187,12 +221,16 @@ def _statistics_of(generation: str, index: Index) -> TermStatistics | None:
     """What documents of this generation are prepared with; None when nobody knows (then it must be rebuilt)."""
     if index.text_of is None:
         return TermStatistics()
-    key = IndexBuild.objects.filter(generation=generation).values_list("statistics_id", flat=True).first()
-    return _snapshot(key) if key is not None else None
+    build = IndexBuild.objects.filter(generation=generation, statistics__isnull=False)
+    known = build.values_list(
+        "statistics_id", "statistics__created_at", "statistics__documents", "statistics__mean_text_length"
+    ).first()
+    return _snapshot(*known) if known is not None else None
 
 
 @lru_cache(maxsize=4)
-def _snapshot(key: int) -> TermStatistics:
+def _snapshot(key: int, *_made: Any) -> TermStatistics:
+    """Read once per process. A number alone may come back: SQLite gives that of a rolled-back transaction again."""
     return CollectionStatistics.objects.get(pk=key).snapshot(with_frequencies=True)
 
 
@@ -228,15 +266,28 @@ def _refresh_small(index: Index, engine: Engine) -> None:
 
 
 def rebuild(
-    index_name: str, *, engine: Engine | None = None, reason: str = "", progress: Progress = _no_progress
+    index_name: str,
+    *,
+    engine: Engine | None = None,
+    reason: str = "",
+    progress: Progress = _no_progress,
+    fresh: bool = False,
 ) -> IndexBuild | None:
     """Make a new generation from the database and promote it. None when another rebuild of this index is running.
 
     A build whose process was killed is carried on from the last batch it had written; meanwhile it went on receiving
     every change, like a generation that is being loaded.
+
+    `fresh`: nothing that was prepared or counted before is used. Kept documents are forgotten at once, so whoever
+    carries such a build on finds none either.
     """
     engine = engine or get_engine()
     index = INDEXES[index_name]
+    if fresh:
+        abandoned = _abandoned(index)
+        if abandoned is not None:
+            _release(abandoned, engine.current(index.schema))
+        keeping.forget(index)
     build = _take_over(index, engine)
     resumed = build is not None
     if build is None:
@@ -246,7 +297,7 @@ def rebuild(
     try:
         if not resumed:
             engine.create(index.schema, build.generation)
-        statistics = _statistics_for(index, build)
+        statistics = _statistics_for(index, build, None if fresh else _fitting_statistics(index, engine))
         loaded = _load(index, engine, build, statistics, progress)
         _promote(index, engine, build, loaded, compared=resumed)
     except Exception as error:
@@ -368,14 +419,29 @@ def _alive(build: IndexBuild, **values: Any) -> None:
     IndexBuild.objects.filter(pk=build.pk).update(heartbeat_at=now(), **values)
 
 
-def _statistics_for(index: Index, build: IndexBuild) -> TermStatistics:
+def _fitting_statistics(index: Index, engine: Engine) -> CollectionStatistics | None:
+    """The promoted generation's statistics, where a generation made with them now would be left in service, too."""
+    if index.text_of is None:
+        return None
+    try:
+        known = live_statistics(index.name, engine)
+    except EngineUnavailable:
+        return None
+    fits = known.created_at > now() - STATISTICS_KEPT and not _is_stale(known.documents, index.get_queryset().count())
+    return known if fits and known.frequencies else None
+
+
+def _statistics_for(index: Index, build: IndexBuild, fitting: CollectionStatistics | None = None) -> TermStatistics:
+    """The statistics a build was begun with; else those that fit, else new ones."""
     if index.text_of is None:
         return TermStatistics()
+    if build.statistics is None and fitting is not None:
+        build.statistics = fitting
+        build.save(update_fields=["statistics"])
     if build.statistics is not None:
         return build.statistics.snapshot(with_frequencies=True)
     keys = list(index.get_queryset().order_by("pk").values_list("pk", flat=True))
-    step = max(1, math.ceil(len(keys) / SAMPLE_SIZE))
-    sample = keys[::step]
+    sample = keys[:: sampling_step(len(keys))]
     builder = StatisticsBuilder()
     for start in range(0, len(sample), BATCH):
         for row in index.all_rows().filter(pk__in=sample[start : start + BATCH]).order_by("pk"):
@@ -391,7 +457,8 @@ def _statistics_for(index: Index, build: IndexBuild) -> TermStatistics:
         frequencies=statistics.frequencies_to_bytes(),
     )
     build.save(update_fields=["statistics"])
-    return statistics
+    # As whoever syncs a row later reads it: the same text must get the same norms.
+    return build.statistics.snapshot(with_frequencies=True)
 
 
 def _load(index: Index, engine: Engine, build: IndexBuild, statistics: TermStatistics, progress: Progress) -> int:
@@ -400,11 +467,14 @@ def _load(index: Index, engine: Engine, build: IndexBuild, statistics: TermStati
     total = queryset.count()
     ends: deque[int] = deque()
 
-    def batches() -> Iterator[list[Operation]]:
-        rows = queryset.filter(pk__gt=build.loaded_to).iterator(chunk_size=BATCH)
-        while batch := list(islice(rows, COMMITTED)):
-            ends.append(batch[-1].pk)
-            yield [entry for entry in _prepared(index, batch, statistics) if isinstance(entry, Put)]
+    def batches() -> Iterator[list[Put]]:
+        # All keys at once: SQLite refuses to write while an older statement of the same connection is still read.
+        rows = queryset.filter(pk__gt=build.loaded_to).prefetch_related(None)
+        keys = array("q", rows.values_list("pk", flat=True).iterator())
+        for start in range(0, len(keys), COMMITTED):
+            part = keys[start : start + COMMITTED].tolist()
+            ends.append(part[-1])
+            yield _puts(index, part, statistics)
 
     before = loaded = build.documents
     for written in write_batches(engine, index.schema, build.generation, batches()):
@@ -412,6 +482,19 @@ def _load(index: Index, engine: Engine, build: IndexBuild, statistics: TermStati
         _alive(build, documents=loaded, loaded_to=ends.popleft())
         progress(loaded, total)
     return loaded
+
+
+def _puts(index: Index, keys: Sequence[int], statistics: TermStatistics) -> list[Put]:
+    """These rows' documents: kept ones as they are, the others prepared (and kept)."""
+    puts: list[Put] = []
+    others = list(keys)
+    if keeping.may_be_kept(index, statistics) and index.sources is not None:
+        sources = index.sources.read(index.get_queryset(), keys)
+        taken = keeping.take(index, sources, statistics)
+        puts = [Put(str(entry.key), entry.version, taken[entry.key]) for entry in sources if entry.key in taken]
+        others = [entry.key for entry in sources if entry.key not in taken]
+    made = _kept(index, index.rows_of(others), statistics) if others else []
+    return puts + [entry for entry in made if isinstance(entry, Put)]
 
 
 def _promote(index: Index, engine: Engine, build: IndexBuild, loaded: int, *, compared: bool = False) -> None:
@@ -539,6 +622,7 @@ def sweep() -> dict[str, int | None]:
                 repair(drift, engine)
         except EngineUnavailable:
             found[index.name] = None
+    keeping.forget_unused(INDEXES.values())
     return found
 
 
@@ -590,7 +674,26 @@ def check(index_name: str, engine: Engine | None = None) -> Drift:
         found = dict(engine.versions(index.schema))
     except IndexDamaged:
         return Drift(index_name, (), (), (), damaged=True)
-    return _compare(index, found)
+    return replace(_compare(index, found), untrue=_untrue(index, engine))
+
+
+def _untrue(index: Index, engine: Engine) -> tuple[str, ...]:
+    """Keys, of a sample, whose kept document a rebuild would take and is not what its row is prepared to now."""
+    generation = engine.current(index.schema)
+    statistics = _statistics_of(generation, index) if generation else None
+    if index.sources is None or statistics is None:
+        return ()
+    rows = [row for row in index.rows_of(keeping.sample(index)) if index.belongs(row)]
+    sources = [Source(row.pk, row.document_version, index.sources.digest_of(row)) for row in rows]
+    taken = keeping.take(index, sources, statistics)
+    compared = [(row, unpack(index.schema, taken[row.pk])) for row in rows if row.pk in taken]
+    return tuple(str(row.pk) for row, document in compared if not _is_prepared_to(index, row, statistics, document))
+
+
+def _is_prepared_to(index: Index, row: Any, statistics: TermStatistics, document: Mapping[str, Any]) -> bool:
+    """Vectors aside: an encoder elsewhere need not answer twice with the same digits."""
+    fresh = index.prepare(row, statistics) or {}
+    return all(document.get(name) == value for name, value in fresh.items())
 
 
 def _compare(index: Index, found: Mapping[str, int]) -> Drift:
@@ -614,5 +717,8 @@ def repair(drift: Drift, engine: Engine | None = None) -> None:
     """Sync what differs; rebuild what is damaged."""
     if drift.damaged:
         rebuild(drift.index, engine=engine, reason=_("索引损坏"))
+        return
+    if drift.untrue:
+        rebuild(drift.index, engine=engine, reason=_("留存的文档有误"), fresh=True)
         return
     sync(drift.index, [int(key) for key in (*drift.missing, *drift.outdated, *drift.superfluous)], engine)

@@ -1,5 +1,7 @@
 """What search itself must remember: builds of indexes, the statistics they were made with, saved searches."""
 
+import math
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -7,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.clock import now
 from search.enums import BuildState, SearchKind
-from search.statistics import TermStatistics, frequencies_from_bytes
+from search.statistics import TermStatistics, frequencies_from_bytes, sampling_step
 
 
 class CollectionStatistics(models.Model):
@@ -34,6 +36,8 @@ class CollectionStatistics(models.Model):
             documents=self.documents,
             mean_title_length=self.mean_title_length,
             mean_text_length=self.mean_text_length,
+            number=self.pk,
+            sampled=math.ceil(self.documents / sampling_step(self.documents)),
             frequencies=frequencies_from_bytes(bytes(self.frequencies)) if with_frequencies else {},
         )
 
@@ -70,6 +74,29 @@ class IndexBuild(models.Model):
 
     def __str__(self) -> str:
         return f"{self.index} {self.generation}"
+
+
+class KeptDocument(models.Model):
+    """A row's document as it was last prepared, and what it was made from (`search.kept`, ADR 0008)."""
+
+    index = models.CharField(max_length=40)
+    key = models.BigIntegerField()
+    #: Schema, encoder and packages it was prepared by.
+    form = models.CharField(max_length=32)
+    #: The collection statistics behind its norms; 0 in indexes that have none.
+    statistics_number = models.BigIntegerField(default=0)
+    #: Digest of everything that was read for it.
+    sources = models.BinaryField()
+    document = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("留存的检索文档")
+        verbose_name_plural = _("留存的检索文档")
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["index", "key"], name="one_kept_document_per_row")]
+
+    def __str__(self) -> str:
+        return f"{self.index} {self.key}"
 
 
 class SavedSearch(models.Model):

@@ -19,6 +19,11 @@ SAMPLE_SIZE = 5_000
 SMALL_SAMPLE = 1_000
 
 
+def sampling_step(documents: int) -> int:
+    """Every so-manieth document is looked at."""
+    return max(1, math.ceil(documents / SAMPLE_SIZE))
+
+
 def smoothed_idf(documents: int, frequency: float) -> float:
     """The weight of a term in the cosine (the smoothed form: never zero, a term of every document counts 1)."""
     return math.log((1 + documents) / (1 + frequency)) + 1
@@ -26,12 +31,18 @@ def smoothed_idf(documents: int, frequency: float) -> float:
 
 @dataclass(frozen=True)
 class TermStatistics:
-    """A snapshot. `frequencies` (by term number) leaves out the rarest terms: what is not in it counts as one."""
+    """A snapshot. `frequencies` (by term number) leaves out the rarest terms: what is not in it counts as one.
+
+    They are those of `sampled` documents (0: of all).
+    """
 
     documents: int = 0
     mean_title_length: float = 1.0
     mean_text_length: float = 1.0
     frequencies: Mapping[int, int] = field(default_factory=dict)
+    #: Of the stored snapshot; 0 for one that is not stored.
+    number: int = 0
+    sampled: int = 0
 
     def norm(self, counts: Mapping[int, int]) -> float:
         """Length of the sublinear tf·idf vector of a text; 1 for an empty one, so that it can divide."""
@@ -46,8 +57,9 @@ class TermStatistics:
     @cached_property
     def _squares(self) -> tuple[dict[int, float], float]:
         """Squared weight of every known term, and of a term of a single document."""
+        documents = self.sampled or self.documents
         by_frequency = {
-            frequency: smoothed_idf(self.documents, min(frequency, self.documents)) ** 2
+            frequency: smoothed_idf(documents, min(frequency, documents)) ** 2
             for frequency in {1, *self.frequencies.values()}
         }
         return {term: by_frequency[count] for term, count in self.frequencies.items()}, by_frequency[1]

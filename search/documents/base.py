@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +15,7 @@ from core.clock import BEIJING
 from core.models import Category, Region
 from search.analysis import normalise, tokens
 from search.contract import Field, Kind, Schema
+from search.documents.sources import Sources
 from search.match_text import MatchText
 from search.statistics import TermStatistics
 
@@ -49,7 +51,8 @@ PAGE_FIELDS = (
 class Index:
     """One index. `prepare` returns the whole document, or None for a row that must not be in it.
 
-    `belongs` answers only whether there is a document: what `check_index` asks of every row.
+    `belongs` answers only whether there is a document: what `check_index` asks of every row; `get_queryset` says the
+    same of all rows at once. `sources` names everything `prepare` and `text_of` read; without it no document is kept.
     """
 
     schema: Schema
@@ -58,6 +61,7 @@ class Index:
     belongs: Callable[[Any], bool]
     prepare: Callable[[Any, TermStatistics], dict[str, Any] | None]
     text_of: Callable[[Any], MatchText] | None = None
+    sources: Sources | None = None
 
     @property
     def name(self) -> str:
@@ -115,7 +119,7 @@ def branch_codes(category: Category | None) -> list[str]:
 
 
 def joined_tokens(parts: Sequence[str | None]) -> str:
-    return " ".join(token for part in parts if part for token in tokens(part))
+    return " ".join(chain.from_iterable(tokens(part) for part in parts if part))
 
 
 @lru_cache(maxsize=1)
@@ -129,7 +133,7 @@ def suggestions(title: str) -> list[str]:
     shown = " ".join(title.split())[:60]
     plain = normalise(shown)
     starts = ["".join(plain[place:].split()) for place in _words().word_starts(plain)[:SUGGESTED_STARTS]]
-    typed = [*starts, _words().pinyin(shown), _words().initials(shown)]
+    typed = [*starts, *_words().spellings(shown)]
     return [f"{start[:80]}{SUGGESTION_MARK}{shown}" for start in dict.fromkeys(typed) if start]
 
 

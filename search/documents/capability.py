@@ -18,6 +18,7 @@ from search.documents.base import (
     region_chain,
     suggestions,
 )
+from search.documents.sources import Related, Sources
 from search.statistics import TermStatistics
 from vendors.enums import CapabilityState
 from vendors.models import PUBLIC_STATES, Capability
@@ -101,4 +102,25 @@ def prepare(capability: Capability, _statistics: TermStatistics) -> dict[str, An
     }
 
 
-INDEX = Index(SCHEMA, Capability, get_queryset, belongs, prepare)
+SOURCES = Sources(
+    Capability,
+    (
+        "title",
+        *TEXT_FIELDS,
+        "code",
+        "state",
+        "serves_whole_province",
+        "price_min_fen",
+        "price_max_fen",
+        "listed_at",
+        "expires_on",
+        "category__code",
+        "vendor__organisation_id",
+        "vendor__organisation__name",
+        "vendor__organisation__kind",
+        "vendor__organisation__region__code",
+    ),
+    (Related("tags", ("name",)), Related("service_regions", ("code",)), Related("cases", ("title",))),
+)
+
+INDEX = Index(SCHEMA, Capability, get_queryset, belongs, prepare, sources=SOURCES)

@@ -1,6 +1,7 @@
 """The index demands are matched against: capabilities verified, listed and in force, one document each."""
 
 import json
+from datetime import date
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -8,6 +9,7 @@ from django.db.models import Q, QuerySet
 from accounts.enums import OrganisationState
 from core.clock import today
 from search.documents.base import Index, circle_of, day_number
+from search.documents.sources import Related, Sources
 from search.encoders import get_encoder
 from search.match_text import MatchText, match_schema, match_text
 from search.statistics import TermStatistics
@@ -58,7 +60,7 @@ def facts_of(capability: Capability) -> dict[str, Any]:
         "credentials": sorted(
             [entry.name, day_number(entry.valid_until) or 0]
             for entry in capability.vendor.credentials.all()
-            if entry.valid_from is None or entry.valid_from <= today()
+            if has_begun(entry.valid_from)
         ),
         "cases": [case.title for case in cases],
         "outcomes": len(cases),
@@ -66,6 +68,11 @@ def facts_of(capability: Capability) -> dict[str, Any]:
         "fresh_day": day_number(capability.verified_at or capability.listed_at),
     }
     return {name: value for name, value in facts.items() if value not in (None, "", [], False, 0)}
+
+
+def has_begun(valid_from: date | None, *_others: Any) -> bool:
+    """Whether a credential that begins on that day counts today."""
+    return valid_from is None or valid_from <= today()
 
 
 def may_be_matched(capability: Capability) -> bool:
@@ -83,4 +90,31 @@ def prepare(capability: Capability, statistics: TermStatistics) -> dict[str, Any
     return text_of(capability).document(statistics) | {"facts": json.dumps(facts_of(capability), ensure_ascii=False)}
 
 
-INDEX = Index(SCHEMA, Capability, get_queryset, may_be_matched, prepare, text_of)
+SOURCES = Sources(
+    Capability,
+    (
+        "title",
+        "summary",
+        "description",
+        "scenarios_of_use",
+        "technical_features",
+        "state",
+        "serves_whole_province",
+        "price_min_fen",
+        "price_max_fen",
+        "listed_at",
+        "verified_at",
+        "expires_on",
+        "category__code",
+        "vendor__organisation__public_id",
+        "vendor__organisation__state",
+    ),
+    (
+        Related("tags", ("name",)),
+        Related("service_regions", ("code", "circle", "parent__circle")),
+        Related("cases", ("title", "confirmed_at")),
+        Related("vendor__credentials", ("valid_from", "name", "valid_until"), counts=has_begun),
+    ),
+)
+
+INDEX = Index(SCHEMA, Capability, get_queryset, may_be_matched, prepare, text_of, SOURCES)

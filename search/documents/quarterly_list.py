@@ -16,6 +16,7 @@ from search.documents.base import (
     joined_tokens,
     suggestions,
 )
+from search.documents.sources import Related, Sources
 from search.statistics import TermStatistics
 
 SCHEMA = Schema(
@@ -56,4 +57,10 @@ def prepare(quarterly_list: QuarterlyList, _statistics: TermStatistics) -> dict[
     }
 
 
-INDEX = Index(SCHEMA, QuarterlyList, get_queryset, belongs, prepare)
+SOURCES = Sources(
+    QuarterlyList,
+    ("title", *TEXT_FIELDS, "year", "quarter_number", "issue_number", "state", "published_at"),
+    (Related("items", ("content",)),),
+)
+
+INDEX = Index(SCHEMA, QuarterlyList, get_queryset, belongs, prepare, sources=SOURCES)

@@ -1,5 +1,6 @@
 """The index behind the search pages for demands. Never holds private contacts, whoever may see the rest."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
@@ -22,6 +23,7 @@ from search.documents.base import (
     region_chain,
     suggestions,
 )
+from search.documents.sources import Related, Sources
 from search.statistics import TermStatistics
 
 SCHEMA = Schema(
@@ -74,6 +76,11 @@ def visibility(scenario: Scenario) -> list[str]:
     return seen_by
 
 
+def is_published(published_at: datetime | None, *_others: Any) -> bool:
+    """Whether a list of that time names its demands: what `get_queryset` prefetches."""
+    return published_at is not None
+
+
 def belongs(scenario: Scenario) -> bool:
     """Drafts are nobody's business but their owner's, who finds them on the desk."""
     return scenario.state != ScenarioState.DRAFT
@@ -111,4 +118,36 @@ def prepare(scenario: Scenario, _statistics: TermStatistics) -> dict[str, Any] |
     }
 
 
-INDEX = Index(SCHEMA, Scenario, get_queryset, belongs, prepare)
+SOURCES = Sources(
+    Scenario,
+    (
+        "title",
+        *TEXT_FIELDS,
+        "code",
+        "external_number",
+        "state",
+        "scenario_type",
+        "budget_min_fen",
+        "budget_max_fen",
+        "listed_at",
+        "deadline_at",
+        "category__code",
+        "region__code",
+        "lead_department_id",
+        "owner_id",
+        "owner__name",
+        "owner__kind",
+        "owner__region__code",
+    ),
+    (
+        Related("tags", ("name",)),
+        Related(
+            "list_items",
+            ("quarterly_list__published_at", "quarterly_list__year", "quarterly_list__quarter_number"),
+            attribute="published_items",
+            counts=is_published,
+        ),
+    ),
+)
+
+INDEX = Index(SCHEMA, Scenario, get_queryset, belongs, prepare, sources=SOURCES)

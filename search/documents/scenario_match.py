@@ -10,6 +10,7 @@ from scenarios.enums import ScenarioState
 from scenarios.models import Scenario
 from scenarios.selectors import with_relations
 from search.documents.base import Index, circle_of, day_number, region_chain
+from search.documents.sources import Related, Sources
 from search.encoders import get_encoder
 from search.match_text import MatchText, match_schema, match_text
 from search.statistics import TermStatistics
@@ -74,4 +75,31 @@ def prepare(scenario: Scenario, statistics: TermStatistics) -> dict[str, Any] | 
     return text_of(scenario).document(statistics) | {"facts": json.dumps(facts_of(scenario), ensure_ascii=False)}
 
 
-INDEX = Index(SCHEMA, Scenario, get_queryset, may_be_matched, prepare, text_of)
+SOURCES = Sources(
+    Scenario,
+    (
+        "title",
+        "pain_point",
+        "description",
+        "target_indicators",
+        "data_needs",
+        "required_credentials",
+        "state",
+        "budget_min_fen",
+        "budget_max_fen",
+        "listed_at",
+        "deadline_at",
+        "valid_until",
+        "category__code",
+        "region__code",
+        "region__circle",
+        "region__parent__circle",
+        "owner__public_id",
+        "owner__region__code",
+        "owner__region__circle",
+        "owner__region__parent__circle",
+    ),
+    (Related("tags", ("name",)),),
+)
+
+INDEX = Index(SCHEMA, Scenario, get_queryset, may_be_matched, prepare, text_of, SOURCES)

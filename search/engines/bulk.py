@@ -1,5 +1,6 @@
 """Loading many documents into a generation."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -9,16 +10,23 @@ from search.contract import Engine, Operation, Schema
 def write_batches(
     engine: Engine, schema: Schema, generation: str, batches: Iterable[Sequence[Operation]]
 ) -> Iterator[int]:
-    """Write one batch while the next is being prepared (engines release the interpreter); yields counts written."""
+    """Write while the next batches are being prepared (engines release the interpreter); yields counts written.
+
+    As many at once as the engine likes; counted in the order given, so that everything before a count is written.
+    """
     written = 0
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="index-writer") as pool:
-        pending: Future[None] | None = None
+    waiting: deque[tuple[Future[None], int]] = deque()
+    with ThreadPoolExecutor(max_workers=engine.writers, thread_name_prefix="index-writer") as pool:
         for batch in batches:
-            if pending is not None:
-                pending.result()
+            if len(waiting) == engine.writers:
+                written += _finished(*waiting.popleft())
                 yield written
-            pending = pool.submit(engine.write, schema, generation, batch)
-            written += len(batch)
-        if pending is not None:
-            pending.result()
+            waiting.append((pool.submit(engine.write, schema, generation, batch), len(batch)))
+        while waiting:
+            written += _finished(*waiting.popleft())
             yield written
+
+
+def _finished(future: Future[None], size: int) -> int:
+    future.result()
+    return size

@@ -16,7 +16,7 @@ import os
 import re
 import threading
 import time
-from binascii import a2b_base64, b2a_base64
+from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -54,6 +54,7 @@ from search.contract import (
     Schema,
 )
 from search.engines.breaker import TOLERATED, Breaker
+from search.packing import pack, to_json
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ WRITE_PAUSES = (0.1, 0.4, 1.0)
 #: One bulk request holds at most this many operations, and about this many bytes.
 BULK_OPERATIONS = 1_000
 BULK_BYTES = 5_000_000
+#: What is read of the answer to one.
+BULK_ANSWER = ("items.*.status", "items.*.error")
 VERSIONS_PAGE = 5_000
 #: Vectors looked at per shard for the nearest ones.
 VECTOR_CANDIDATES = 200
@@ -210,6 +213,7 @@ class ElasticsearchEngine:
 
     name = "elasticsearch"
     finds_by_vector = True
+    writers = 2
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -300,9 +304,8 @@ class ElasticsearchEngine:
         if not newest:
             return
         name = self._index(schema, generation)
-        byte_fields = schema.names(Kind.STORED_BYTES)
         refused: list[str] = []
-        for chunk in _chunks([_Item(operation, byte_fields) for operation in newest.values()]):
+        for chunk in _chunks([_Item(schema, operation) for operation in newest.values()]):
             refused += self._bulk(name, chunk)
         # Asked afterwards: a generation promoted meanwhile is refreshed by whoever comes last.
         if self.current(schema) == generation:
@@ -315,8 +318,7 @@ class ElasticsearchEngine:
         refused: list[str] = []
         for pause in (*WRITE_PAUSES, None):
             waiting: list[_Item] = []
-            answer = self._bulk_request(name, [line for item in items for line in (item.action, item.document)])
-            for item, entry in zip(items, answer, strict=True):
+            for item, entry in zip(items, self._bulk_request(name, items), strict=True):
                 result = entry["index"]
                 status = result["status"]
                 if status < 300 or status == 409:
@@ -326,7 +328,7 @@ class ElasticsearchEngine:
                 elif status == 404:
                     raise IndexMissing
                 else:
-                    refused.append(f"{item.action['index']['_id']}: {result.get('error')}"[:500])
+                    refused.append(f"{item.id}: {result.get('error')}"[:500])
             if not waiting:
                 return refused
             if pause is None:
@@ -336,10 +338,15 @@ class ElasticsearchEngine:
         logger.warning("search index %s takes no writes now (%d waiting)", name, len(waiting))
         raise EngineUnavailable
 
-    def _bulk_request(self, name: str, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _bulk_request(self, name: str, items: "Sequence[_Item]") -> list[dict[str, Any]]:
+        lines = [line for item in items for line in item.lines]
         return self._call(
             lambda client: client.bulk(
-                index=_writes(name), operations=lines, require_alias=True, timeout=SHARDS_LIMIT
+                index=_writes(name),
+                operations=lines,  # type: ignore[arg-type]  # bytes go as they are
+                require_alias=True,
+                timeout=SHARDS_LIMIT,
+                filter_path=BULK_ANSWER,
             ).body["items"],
             limit=WRITE_LIMIT,
         )
@@ -587,19 +594,21 @@ class _TooSlow(Exception):
 
 
 class _Item:
-    """One line pair of a bulk request."""
+    """One line pair of a bulk request, as bytes. A document that was packed before is not read again."""
 
-    def __init__(self, operation: Operation, byte_fields: Sequence[str]) -> None:
-        self.action = {"index": {"_id": operation.id, "version": operation.version, "version_type": "external_gte"}}
-        self.document: dict[str, Any] = {"id": operation.id, "document_version": operation.version}
-        self.bytes = 100
+    __slots__ = ("bytes", "id", "lines")
+
+    def __init__(self, schema: Schema, operation: Operation) -> None:
+        self.id = operation.id
+        key, version = to_json(operation.id), str(int(operation.version)).encode()
+        document = b'{"id":%b,"document_version":%b' % (key, version)
         if isinstance(operation, Put):
-            values = {name: value for name, value in operation.document.items() if value is not None}
-            for name in byte_fields:
-                if name in values:
-                    values[name] = b2a_base64(values[name], newline=False).decode()
-            self.document |= values | {_LIVE: True}
-            self.bytes += sum(3 * len(value) for value in values.values() if isinstance(value, str))
+            packed = pack(schema, operation.document)
+            document += b',"%b":true' % _LIVE.encode() + (b"," + packed[1:] if len(packed) > 2 else b"}")
+        else:
+            document += b"}"
+        self.lines = (b'{"index":{"_id":%b,"version":%b,"version_type":"external_gte"}}' % (key, version), document)
+        self.bytes = sum(map(len, self.lines))
 
 
 def _chunks(items: Sequence[_Item]) -> Iterator[list[_Item]]:

@@ -37,6 +37,7 @@ from search.contract import (
     Schema,
     WriterBusy,
 )
+from search.packing import unpack
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ class EmbeddedEngine:
     name = "embedded"
     #: tantivy has no vectors. Those of candidates count in weighing all the same: they are stored beside their texts.
     finds_by_vector = False
+    writers = 1
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -223,7 +225,7 @@ class EmbeddedEngine:
         if isinstance(operation, Delete):
             return document
         document.add_text(_LIVE, "1")
-        values = operation.document
+        values = unpack(opened.schema, operation.document)
         for field in opened.schema.fields:
             value = values.get(field.name)
             if value is None or field.kind is Kind.VECTOR:

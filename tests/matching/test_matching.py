@@ -243,7 +243,7 @@ def test_a_replay_explains_what_would_differ_today(shelf):
     Capability.objects.filter(pk=shelf["drainage"].pk).update(state="suspended")
     newer = make_listed_capability(**DRAINAGE)
     Scenario.objects.filter(pk=scenario.pk).update(content_version=7)
-    indexing.rebuild("capability_match")
+    indexing.rebuild("capability_match", fresh=True)  # with new statistics
     services.profile_change(
         acting_user=make_person(Role.PROVINCIAL_REVIEWER), name="二", values={"text": 0.5}, reason="试行"
     )

@@ -24,6 +24,7 @@ from search.contract import (
     WriterBusy,
 )
 from search.engines import embedded
+from search.packing import pack
 
 pytestmark = pytest.mark.engine
 
@@ -300,3 +301,13 @@ class TestEmbedded:
         assert reader.probe(SCHEMA) == 4
         filled.write(SCHEMA, "one", [Put("e", 1, {"text": "新"})])
         assert reader.probe(SCHEMA) == 5
+
+
+def test_a_document_may_come_as_bytes(filled):
+    packed = pack(SCHEMA, {"title": "港 口", "text": "港 口", "city": ["370200"], "packed": b"\x01\x00", "day": 7})
+    filled.write(SCHEMA, "one", [Put("p", 4, packed), Put("q", 1, b"{}")])
+    assert dict(filled.versions(SCHEMA))["p"] == 4
+    clause = Clause("text", "text", (("港", 1.0),))
+    results = filled.search(SCHEMA, Query("book", clauses=(clause,)))
+    assert [(hit.id, hit.stored["packed"]) for hit in results.hits] == [("p", b"\x01\x00")]
+    assert filled.search(SCHEMA, Query("book", filters=(Filter("day", minimum=7, maximum=7),))).total == 1

@@ -15,7 +15,8 @@ from search.indexing import Drift, check, rebuild, repair
 
 class Command(BaseCommand):
     help = (
-        "核对检索索引与数据库是否一致（缺少、过时、多余）。一致返回 0，不一致返回 1，无法核对返回 2。\n"
+        "核对检索索引与数据库是否一致（缺少、过时、多余），并抽查留存的文档。\n"
+        "一致返回 0，不一致返回 1，无法核对返回 2。\n"
         "例：manage.py check_index --repair"
     )
 
@@ -61,9 +62,12 @@ class Command(BaseCommand):
             return _("{index}：索引缺失或损坏，请运行 manage.py reindex --index {index}").format(index=drift.index)
         if drift.is_clean:
             return _("{index}：一致").format(index=drift.index)
-        return _("{index}：缺少 {missing}，过时 {outdated}，多余 {superfluous}").format(
+        line = _("{index}：缺少 {missing}，过时 {outdated}，多余 {superfluous}").format(
             index=drift.index,
             missing=len(drift.missing),
             outdated=len(drift.outdated),
             superfluous=len(drift.superfluous),
         )
+        if drift.untrue:
+            line += _("；抽查留存的文档，{untrue} 篇有误").format(untrue=len(drift.untrue))
+        return line

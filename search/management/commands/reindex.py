@@ -23,6 +23,7 @@ Report = Callable[[int, int], None]
 class Command(BaseCommand):
     help = (
         "由数据库重新建立检索与匹配索引，期间检索不中断；中途被终止的，再次运行时接着建立。\n"
+        "未变化的行沿用留存的文档；--fresh 不沿用，全部重新生成，语料统计也重做。\n"
         "--rollback 把各索引换回上一代（保留一天），先补齐其间的变更，检索同样不中断。\n"
         "例：manage.py reindex    manage.py reindex --index capability_match --json\n"
         "    manage.py reindex --rollback --index capability\n"
@@ -31,7 +32,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--index", choices=sorted(INDEXES), action="append", help="只处理这个索引；可重复")
-        parser.add_argument("--rollback", action="store_true", help="换回上一代索引，不重新建立")
+        way = parser.add_mutually_exclusive_group()
+        way.add_argument("--rollback", action="store_true", help="换回上一代索引，不重新建立")
+        way.add_argument("--fresh", action="store_true", help="不沿用留存的文档与语料统计")
         parser.add_argument("--json", action="store_true", help="以 JSON 输出结果")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,7 +42,7 @@ class Command(BaseCommand):
         for name in options["index"] or list(INDEXES):
             started = time.monotonic()
             try:
-                build = rollback(name) if options["rollback"] else self._rebuild(name)
+                build = rollback(name) if options["rollback"] else self._rebuild(name, fresh=options["fresh"])
             except DomainError as error:
                 self.stderr.write(_("索引 {name} 未能完成：{reason}").format(name=name, reason=error))
                 sys.exit(2)
@@ -56,9 +59,9 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(results, ensure_ascii=False))
 
-    def _rebuild(self, name: str) -> IndexBuild | None:
+    def _rebuild(self, name: str, *, fresh: bool) -> IndexBuild | None:
         with self._bar() as bar:
-            return rebuild(name, reason=_("人工重建"), progress=self._report(bar, name))
+            return rebuild(name, reason=_("人工重建"), progress=self._report(bar, name), fresh=fresh)
 
     def _bar(self) -> AbstractContextManager[Progress | None]:
         """A bar for people; nothing where nobody looks."""
