@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("search", "0002_indexbuild_loaded_to"),
+        ("search", "0004_saved_searches_of_challenges_validated"),
     ]
 
     operations = [
