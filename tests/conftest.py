@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 from django.core.cache import cache
 from django.core.management import call_command
+from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker, blocking_manager_key
 
 from core import classification
@@ -29,9 +30,22 @@ def load_reference_data() -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     with django_db_blocker.unblock():
         load_reference_data()
+    yield
+    with django_db_blocker.unblock():
+        end_other_sessions()
+
+
+def end_other_sessions() -> None:
+    """PostgreSQL drops no database in use, and a thread that served a browser may have left its connection open."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 def empties_the_tables(item: pytest.Item) -> bool:

@@ -1,4 +1,5 @@
-/** Hand in two envelopes that the command-line sealer made. Form: data-ready-envelopes, data-upload (…/KIND/), data-finalise. */
+/** Hand in two envelopes that the command-line sealer made. Form: data-ready-envelopes, data-upload (…/KIND/),
+ * data-finalise, data-place, data-version (of the call this page shows). */
 import { Unreachable, beijingTime, handIn, retried, saveFile, upload } from "./server.js";
 
 const KINDS = { technical: "技术标书", price: "报价" };
@@ -35,7 +36,8 @@ function wire(form) {
         envelopes.push(id);
       }
       say("正在提交…");
-      const answer = await handIn(form.dataset.finalise, form.dataset.place, envelopes, {
+      const handed = { envelopes, content_version: Number(form.dataset.version) };
+      const answer = await handIn(form.dataset.finalise, form.dataset.place, handed, {
         onWait: () => say("网络不通，正在重试；请不要关闭本页。"),
       });
       say(`已接收：第 ${answer.version} 版，平台时间 ${beijingTime(answer.received_at)}。回执已下载，请保存。`);
