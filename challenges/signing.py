@@ -1,7 +1,6 @@
 """The platform's signing key, from the settings or from a file beside the installation's other secrets."""
 
 import base64
-import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from challenges.sealing.statements import Signer
+from core.secret_files import kept_secret
 
 
 @lru_cache(maxsize=4)
@@ -26,11 +26,8 @@ def signer() -> Signer:
         return _signer_from(encoded)
     if not settings.SEALING_SIGNING_KEY_FILE:
         raise ImproperlyConfigured("SEALING_SIGNING_KEY 未设置，无法签发回执。生成方法见 docs/operations.md。")
-    path = Path(settings.SEALING_SIGNING_KEY_FILE)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _signer_from(path.read_text(encoding="ascii").strip())
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(base64.b64encode(Signer.generate().private_key).decode())
-    return _signer_from(path.read_text(encoding="ascii").strip())
+    return _signer_from(kept_secret(Path(settings.SEALING_SIGNING_KEY_FILE), _new_key))
+
+
+def _new_key() -> str:
+    return base64.b64encode(Signer.generate().private_key).decode()

@@ -5,7 +5,6 @@ copies of the ciphertext lie (security.md C.3, 7: retention, then erasure of the
 """
 
 import io
-import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from core.models import Attachment
+from core.secret_files import kept_secret
 
 
 class ContentUnreadable(ImproperlyConfigured):
@@ -34,14 +34,7 @@ def wrapping_keys() -> MultiFernet:
         return _wrapping(tuple(keys))
     if not settings.CONTENT_KEY_FILE:
         raise ImproperlyConfigured("CONTENT_KEYS 未设置，无法保存开启后的标书内容。生成方法见 docs/operations.md。")
-    path = Path(settings.CONTENT_KEY_FILE)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _wrapping((path.read_text(encoding="ascii").strip(),))
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(Fernet.generate_key().decode())
-    return _wrapping((path.read_text(encoding="ascii").strip(),))
+    return _wrapping((kept_secret(Path(settings.CONTENT_KEY_FILE), lambda: Fernet.generate_key().decode()),))
 
 
 def new_data_key() -> str:

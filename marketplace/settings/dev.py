@@ -1,28 +1,19 @@
 """The embedded default: SQLite, the embedded engine, no servers. One command starts it (`make run`)."""
 
-import os
 import secrets
+from functools import partial
 
+from core.secret_files import kept_secret
 from marketplace.settings.base import *  # noqa: F403
 from marketplace.settings.base import VAR_DIR, env, mail_server
 
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
-
-def _installation_secret() -> str:
-    """Made once per installation and kept in the var folder, so that sessions survive a restart."""
-    path = VAR_DIR / "secret_key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii").strip()
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(48))
-    return path.read_text(encoding="ascii").strip()
-
-
 DEBUG = env.bool("DJANGO_DEBUG", default=False)
-SECRET_KEY = env.str("DJANGO_SECRET_KEY", default="") or _installation_secret()
+#: Made once per installation and kept in the var folder, so that sessions survive a restart.
+SECRET_KEY = env.str("DJANGO_SECRET_KEY", default="") or kept_secret(
+    VAR_DIR / "secret_key", partial(secrets.token_urlsafe, 48)
+)
 ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 
 DATABASES = {
