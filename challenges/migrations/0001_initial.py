@@ -142,7 +142,7 @@ class Migration(migrations.Migration):
                 ("form_comment", models.TextField(blank=True, verbose_name="形式审查意见")),
                 ("form_problems", models.JSONField(blank=True, default=list)),
                 ("supplement_due_on", models.DateField(blank=True, null=True, verbose_name="补正期限")),
-                ("supplement_text", models.TextField(blank=True, verbose_name="补正说明")),
+                ("supplement_cipher", models.TextField(blank=True, editable=False, null=True)),
                 ("supplement_received_at", models.DateTimeField(blank=True, null=True, verbose_name="补正收到时间")),
                 ("disqualified_reason", models.TextField(blank=True)),
                 (

@@ -40,7 +40,7 @@ class Bid(models.Model):
     form_comment = models.TextField(_("形式审查意见"), blank=True)
     form_problems = models.JSONField(default=list, blank=True)
     supplement_due_on = models.DateField(_("补正期限"), null=True, blank=True)
-    supplement_text = models.TextField(_("补正说明"), blank=True)
+    supplement_cipher = models.TextField(null=True, blank=True, editable=False)
     supplement_received_at = models.DateTimeField(_("补正收到时间"), null=True, blank=True)
     disqualified_reason = models.TextField(blank=True)
 
@@ -74,15 +74,21 @@ class Bid(models.Model):
     def price_content(self, content: dict[str, Any]) -> None:
         self.price_cipher = self._sealed_at_rest(content)
 
-    def _opened(self, cipher: str | None) -> dict[str, Any] | None:
-        if cipher is None or self.challenge.contents_erased_at is not None:
+    @property
+    def supplement_text(self) -> str:
+        """What the bidder answered to a request for 补正; "" before and after it was erased."""
+        return self._opened(self.supplement_cipher) or ""
+
+    @supplement_text.setter
+    def supplement_text(self, text: str) -> None:
+        self.supplement_cipher = self._sealed_at_rest(text) if text else None
+
+    def _opened(self, cipher: str | None) -> Any:
+        if cipher is None:
             return None
-        if not self.challenge.content_key:  # read before the opening made it
-            self.challenge.refresh_from_db(fields=["content_key", "contents_erased_at"])
-            return self._opened(cipher)
         return json.loads(decrypted(self.challenge.content_key, cipher.encode()))
 
-    def _sealed_at_rest(self, content: dict[str, Any]) -> str:
+    def _sealed_at_rest(self, content: Any) -> str:
         return encrypted(self.challenge.content_key, json.dumps(content, ensure_ascii=False).encode()).decode()
 
 

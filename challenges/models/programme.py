@@ -190,7 +190,7 @@ class Challenge(models.Model):
     freeze = models.JSONField(default=dict, blank=True)
     freeze_salt = models.CharField(max_length=64, blank=True)
     suite = models.CharField(max_length=40, blank=True)
-    #: Wrapped data key of everything opened here; blank before the opening, and again once erased (security.md C.3, 7).
+    #: Wrapped data key of everything that will be opened here, from the publication until it is erased (C.3, 7).
     content_key = models.TextField(blank=True, editable=False)
     contents_erased_at = models.DateTimeField(null=True, blank=True, editable=False)
     opened_at = models.DateTimeField(null=True, blank=True)

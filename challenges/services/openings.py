@@ -31,7 +31,6 @@ from challenges.validators import price_problems
 from core import audit, outbox
 from core.attachments import attach_checked
 from core.clock import database_now
-from core.content_keys import new_data_key
 from core.errors import DomainError, InvalidInput, NotPermitted, ObjectNotFound
 
 READ_SIZE = 1 << 20
@@ -219,18 +218,9 @@ def open_all(opening: Opening, key: EnvelopeKey, private_key: bytes) -> None:
     stopped. An envelope that cannot be read does not hold up the others (电子招标投标办法 31).
     """
     challenge = opening.challenge
-    _ensure_content_key(challenge.pk)
     results = [_open_one(challenge, body, opening.kind, private_key) for body in final_bodies(challenge)]
     with transaction.atomic():
         _finish(locked_challenge(challenge.pk), opening, key, results)
-
-
-@transaction.atomic
-def _ensure_content_key(challenge_id: int) -> None:
-    challenge = locked_challenge(challenge_id)
-    if not challenge.content_key:
-        challenge.content_key = new_data_key()
-        challenge.save(update_fields=["content_key"])
 
 
 def _open_one(challenge: Challenge, body: dict[str, Any], kind: str, private_key: bytes) -> dict[str, Any]:

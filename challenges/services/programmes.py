@@ -31,6 +31,7 @@ from challenges.states import LIST_MACHINE, PROGRAMME_MACHINE
 from challenges.validators import publication_problems
 from core import audit, outbox
 from core.clock import database_now, today
+from core.content_keys import new_data_key
 from core.errors import DomainError, GuardFailed, InvalidInput, NotPermitted, ObjectNotFound, Reason
 from core.transitions import transition
 from core.working_days import period
@@ -361,11 +362,13 @@ def annual_list_publish(
 def _publish_challenge(challenge: Challenge, code: str, acting_user: User) -> None:
     challenge.code, challenge.published_at = code, database_now()
     challenge.suite = DEFAULT_SUITE.name
+    # Made now: an installation without CONTENT_KEYS learns it here and not at the opening, when everybody waits.
+    challenge.content_key = new_data_key()
     move(
         challenge,
         "publish",
         acting_user=acting_user,
-        update_fields=["code", "published_at", "suite"],
+        update_fields=["code", "published_at", "suite", "content_key"],
         detail={"code": code},
     )
     version = keep_version(challenge, acting_user, reason="", material=False)

@@ -1,8 +1,11 @@
 """The end of keeping: opened bids are erased when the years the law asks for are over (security.md C.3, 7)."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
+from django.db.models.fields.files import FieldFile
 from django.utils.translation import gettext as _
 
 from challenges.models import Bid, Challenge, SealedEnvelope
@@ -45,19 +48,27 @@ def contents_erase(*, challenge_id: int) -> Challenge:
             code="retention_runs",
         )
     moment = database_now()
+    gone: list[FieldFile] = []
     for bid in challenge.bids.all():
         for attachment in attachments_of(bid):
-            attachment.file.delete(save=False)
+            gone.append(attachment.file)
             attachment.delete()
     for envelope in SealedEnvelope.objects.filter(challenge=challenge, destroyed_at=None):
-        envelope.file.delete(save=False)
-        envelope.destroyed_at = moment
-        envelope.save(update_fields=["file", "destroyed_at"])
-    challenge.bids.update(technical_cipher=None, price_cipher=None)
+        gone.append(envelope.file)
+        SealedEnvelope.objects.filter(pk=envelope.pk).update(file="", destroyed_at=moment)
+    # Files go when the rows are gone for good: a rollback brings no file back.
+    transaction.on_commit(partial(_delete, gone))
+    challenge.bids.update(technical_cipher=None, price_cipher=None, supplement_cipher=None)
     challenge.content_key, challenge.contents_erased_at = "", moment
     challenge.save(update_fields=["content_key", "contents_erased_at"])
     audit.record(None, "challenges.challenge.erase_contents", challenge, {"retention_years": RETENTION_YEARS})
     return challenge
+
+
+def _delete(files: Iterable[FieldFile]) -> None:
+    for file in files:
+        if file.name:
+            file.storage.delete(file.name)
 
 
 def contents_erase_due() -> int:

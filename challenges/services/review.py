@@ -136,7 +136,7 @@ def bid_formal_check(
                 "supplement_due_on",
                 "form_problems",
                 "form_comment",
-                "supplement_text",
+                "supplement_cipher",
                 "supplement_received_at",
             ]
         )
@@ -185,12 +185,18 @@ def bid_supplement(*, bid_public_id: UUID, acting_user: User, text: str, file: F
         raise DomainError(_("当前没有待补正的内容，或补正期限已过。"), code="not_supplementable")
     if not text.strip():
         raise InvalidInput({"text": [_("请逐条写明补正了什么。")]})
-    attached = (
-        attach_checked(subject=bid, file=file, purpose=str(_("补正材料")), acting_user=acting_user) if file else None
-    )
+    attached = None
+    if file:
+        attached = attach_checked(
+            subject=bid,
+            file=file,
+            purpose=str(_("补正材料")),
+            content_key=challenge.content_key,
+            acting_user=acting_user,
+        )
     bid.supplement_text = text.strip()
     bid.supplement_received_at = now()
-    bid.save(update_fields=["supplement_text", "supplement_received_at"])
+    bid.save(update_fields=["supplement_cipher", "supplement_received_at"])
     audit.record(
         acting_user,
         "challenges.bid.supplement_answered",

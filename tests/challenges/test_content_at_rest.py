@@ -6,18 +6,19 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.urls import reverse
 
 from challenges import records
 from challenges.enums import EnvelopeKind
-from challenges.models import Bid, Challenge, SealedEnvelope
+from challenges.models import Bid, SealedEnvelope
 from challenges.sealing.verification import verify_record
-from challenges.services import bids, retention
+from challenges.services import bids, retention, review
 from core.attachments import attachments_of
 from core.clock import frozen, now
-from core.content_keys import ContentUnreadable, new_data_key, stored_content
+from core.content_keys import ContentUnreadable, stored_content
 from core.errors import DomainError
 from core.models import Attachment, AuditEntry
 from tests.factories import challenges as make
@@ -68,14 +69,40 @@ def test_neither_table_nor_file_holds_an_opened_bid_in_the_clear(opened, client)
     assert (answer.status_code, answer.getvalue()) == (200, PDF)
 
 
-def test_a_bid_read_beside_a_challenge_from_before_the_opening_is_read_all_the_same(opened):
-    _stage, challenge, bid = opened
-    bid.challenge = Challenge(pk=challenge.pk)
-    assert bid.technical_content["route"] == MARK
+def test_what_is_handed_in_afterwards_lies_encrypted_too(opened):
+    stage, _challenge, bid = opened
+    review.bid_formal_check(
+        bid_public_id=bid.public_id,
+        acting_user=stage.handler,
+        passed=False,
+        comment="缺少盖章页。",
+        supplement=["补充盖章页"],
+    )
+    answer = ContentFile(PDF, name="盖章页.pdf")
+    review.bid_supplement(bid_public_id=bid.public_id, acting_user=bid.submitted_by, text=MARK * 2, file=answer)
+    assert Bid.objects.get().supplement_text == MARK * 2
+    assert MARK not in whole_database()
+    attachment = attachments_of(bid).get(original_name="盖章页.pdf")
+    with attachment.file.open("rb") as stored:
+        assert b"PDF" not in stored.read()
+    with stored_content(attachment) as content:
+        assert content.read() == PDF
+
+
+def test_an_installation_without_keys_learns_it_at_the_publication_and_publishes_nothing(clock, settings):
+    stage = make.make_stage(expert_count=0)
+    challenge = make.make_selected_challenge(stage, make.make_programme(stage))
+    annual_list = make.make_annual_list(stage, [challenge])
+    settings.CONTENT_KEYS, settings.CONTENT_KEY_FILE = [], ""
+    with pytest.raises(ImproperlyConfigured, match="CONTENT_KEYS"), transaction.atomic():
+        make.publish_list(stage, annual_list)
+    challenge.refresh_from_db()
+    annual_list.refresh_from_db()
+    assert (challenge.state, challenge.code, annual_list.published_at) == ("selected", None, None)
 
 
 def test_a_changed_text_or_another_key_is_said_and_not_taken_for_unopened(opened, settings):
-    _stage, challenge, bid = opened
+    _stage, _challenge, bid = opened
     bid.technical_cipher = bid.technical_cipher[:-8] + "AAAAAAA="
     with pytest.raises(ContentUnreadable):
         _read = bid.technical_content
@@ -83,13 +110,10 @@ def test_a_changed_text_or_another_key_is_said_and_not_taken_for_unopened(opened
     settings.CONTENT_KEYS = [Fernet.generate_key().decode()]
     with pytest.raises(ContentUnreadable):
         _read = bid.technical_content
-    settings.CONTENT_KEYS, settings.CONTENT_KEY_FILE = [], ""
-    with pytest.raises(ImproperlyConfigured):
-        new_data_key()
 
 
 def test_a_new_key_in_front_wraps_everything_and_the_old_one_may_go(opened, settings, capsys):
-    _stage, challenge, bid = opened
+    _stage, _challenge, bid = opened
     with Path(settings.CONTENT_KEY_FILE).open(encoding="ascii") as file:
         old = file.read().strip()
     new = Fernet.generate_key().decode()
@@ -106,7 +130,9 @@ def test_a_new_key_in_front_wraps_everything_and_the_old_one_may_go(opened, sett
     assert ended.value.code == 2
 
 
-def test_contents_are_erased_only_after_fifteen_years_and_the_record_still_verifies(opened, client, capsys):
+def test_contents_are_erased_only_after_fifteen_years_and_the_record_still_verifies(
+    opened, client, capsys, django_capture_on_commit_callbacks
+):
     stage, challenge, _bid = opened
     ends = retention.retention_ends(challenge)
     assert ends.year == challenge.opened_at.year + 15
@@ -118,9 +144,12 @@ def test_contents_are_erased_only_after_fifteen_years_and_the_record_still_verif
         assert "已销毁 0 项" in capsys.readouterr().out
     assert Bid.objects.get().technical_content["route"] == MARK
     assert Attachment.objects.count() == 1
+    files = [Attachment.objects.get().file, *(row.file for row in SealedEnvelope.objects.all())]
+    assert all(file.storage.exists(file.name) for file in files)
 
     with frozen(ends):
-        call_command("erase_expired_bids")
+        with django_capture_on_commit_callbacks(execute=True):
+            call_command("erase_expired_bids")
         assert "已销毁 1 项" in capsys.readouterr().out
         call_command("erase_expired_bids")
         assert "已销毁 0 项" in capsys.readouterr().out
@@ -128,6 +157,7 @@ def test_contents_are_erased_only_after_fifteen_years_and_the_record_still_verif
     bid = Bid.objects.get()
     assert (challenge.content_key, challenge.contents_erased_at) == ("", ends)
     assert (bid.technical_content, bid.technical_cipher, Attachment.objects.count()) == (None, None, 0)
+    assert not any(file.storage.exists(file.name) for file in files)
     assert not SealedEnvelope.objects.filter(destroyed_at=None).exists()
     assert AuditEntry.objects.filter(action="challenges.challenge.erase_contents").count() == 1
     assert verify_record(records.challenge_record(challenge)).failures == []
