@@ -35,9 +35,9 @@ run: install ## Start everything at http://127.0.0.1:8000 with demo data on firs
 test: install ## Everything, on the embedded default
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-#: What waits for, kills or measures processes runs by itself, one after the other.
-ALONE := tests/production tests/search/test_drills.py tests/challenges/test_seal_processes.py
 DRILLS := tests/production/test_drills.py tests/search/test_drills.py tests/challenges/test_seal_processes.py
+#: What waits for, kills or measures processes runs by itself, one after the other.
+ALONE := tests/production $(DRILLS)
 
 test-services: install ## The whole suite on real servers (`make services` first, then `eval "$$(drills/services env)"`)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore %) $(ARGS)

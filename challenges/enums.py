@@ -167,6 +167,14 @@ class SeatState(models.TextChoices):
     REPLACED = "replaced", _("已更换")
 
 
+class AffiliationKind(models.TextChoices):
+    """Ties that make two organisations related parties (V04)."""
+
+    CONTROL = "control", _("控制")
+    JOINT = "joint", _("共同控制")
+    INFLUENCE = "influence", _("重大影响")
+
+
 # --- decision, publicity, objection -------------------------------------------------------------------------------
 
 
@@ -197,14 +205,6 @@ class ObjectionState(models.TextChoices):
 
 
 # --- project ------------------------------------------------------------------------------------------------------
-
-
-class AffiliationKind(models.TextChoices):
-    """Ties that make two organisations related parties (V04)."""
-
-    CONTROL = "control", _("控制")
-    JOINT = "joint", _("共同控制")
-    INFLUENCE = "influence", _("重大影响")
 
 
 class StageOutcome(models.TextChoices):

@@ -9,7 +9,7 @@ from django.http import HttpRequest, JsonResponse, QueryDict
 from django.utils.translation import gettext as _
 
 from core.clock import BEIJING, now
-from core.errors import DomainError
+from core.errors import DomainError, ObjectNotFound
 
 PAGE_SIZES = (10, 20, 50)
 
@@ -43,3 +43,18 @@ def refused_answer(error: DomainError) -> JsonResponse:
 
 def unreadable_answer() -> JsonResponse:
     return JsonResponse({"message": _("有的栏目格式不正确，尚未保存。"), "code": "invalid_input"}, status=400)
+
+
+def past_its_neighbour(keys: Sequence[int], key: int, direction: str) -> list[int] | None:
+    """The order in which `key` has changed places with the one above ("up") or below ("down"); None at the edge.
+
+    ObjectNotFound for a key that is not among them and for any other direction.
+    """
+    if key not in keys or direction not in ("up", "down"):
+        raise ObjectNotFound()
+    order, here = list(keys), list(keys).index(key)
+    there = here + (-1 if direction == "up" else 1)
+    if not 0 <= there < len(order):
+        return None
+    order[here], order[there] = order[there], order[here]
+    return order

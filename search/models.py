@@ -77,7 +77,7 @@ class IndexBuild(models.Model):
 
 
 class KeptDocument(models.Model):
-    """A row's document as it was last prepared, and what it was made from (`search.kept`, ADR 0008)."""
+    """A row's document as it was last prepared, and what it was made from (`search.keeping`, ADR 0008)."""
 
     index = models.CharField(max_length=40)
     key = models.BigIntegerField()

@@ -47,6 +47,7 @@ from core.clock import today
 from core.errors import DomainError, EditConflict, ObjectNotFound
 from core.pages import (
     page_of,
+    past_its_neighbour,
     posted,
     refused_answer,
     saved_answer,
@@ -386,14 +387,9 @@ def list_move(request: HttpRequest, code: str, key: str, direction: str) -> Http
     found = selectors.annual_list_for(request.user, code)
     item = selectors.challenge_for(request.user, key)
     keys = list(found.challenges.order_by("sequence", "pk").values_list("pk", flat=True))
-    if item.pk not in keys or direction not in ("up", "down"):
-        raise ObjectNotFound()
-    here = keys.index(item.pk)
-    there = here + (-1 if direction == "up" else 1)
-    if 0 <= there < len(keys):
-        keys[here], keys[there] = keys[there], keys[here]
+    if order := past_its_neighbour(keys, item.pk, direction):
         try:
-            programmes.annual_list_reorder(list_id=found.pk, challenge_ids=keys, acting_user=request.user)
+            programmes.annual_list_reorder(list_id=found.pk, challenge_ids=order, acting_user=request.user)
         except ObjectNotFound:
             raise
         except DomainError as error:

@@ -14,7 +14,7 @@ from accounts.enums import Role
 from accounts.permissions import has_role
 from core.clock import today
 from core.errors import DomainError, NotPermitted
-from core.pages import page_of, posted
+from core.pages import page_of, past_its_neighbour, posted
 from core.quarters import Quarter
 from core.transitions import available_actions
 from scenarios import selectors, services
@@ -185,14 +185,9 @@ def move(request: HttpRequest, code: str, item_id: int, direction: str) -> HttpR
     """Change places with the neighbour above or below."""
     quarterly_list = selectors.list_for(request.user, code)
     keys = list(quarterly_list.items.order_by("sequence").values_list("pk", flat=True))
-    if item_id not in keys or direction not in ("up", "down"):
-        raise Http404
-    here = keys.index(item_id)
-    there = here + (-1 if direction == "up" else 1)
-    if 0 <= there < len(keys):
-        keys[here], keys[there] = keys[there], keys[here]
+    if order := past_its_neighbour(keys, item_id, direction):
         try:
-            services.list_reorder(list_id=quarterly_list.pk, item_ids=keys, acting_user=request.user)
+            services.list_reorder(list_id=quarterly_list.pk, item_ids=order, acting_user=request.user)
         except DomainError as error:
             return _list_page(request, quarterly_list, refusal=error)
     return redirect("scenarios:edit_list", quarterly_list.code)

@@ -32,6 +32,13 @@ def challenge(stage):
     return make.make_open_challenge(stage)
 
 
+def clarify(stage, challenge, reason, **options):
+    """A new version of the call with nothing else changed in it."""
+    return clarification.challenge_clarify(
+        challenge_id=challenge.pk, acting_user=stage.handler, values={}, reason=reason, **options
+    )
+
+
 def finalise(challenge, user, uploaded, key="key"):
     return bids.bid_finalise(challenge_id=challenge.pk, acting_user=user, envelope_ids=uploaded, idempotency_key=key)
 
@@ -137,11 +144,10 @@ def test_replaced_officers_make_new_keys_and_every_bid_is_sealed_again(stage, ch
         reason="调离岗位。",
     )
     standing = openers.standing_openers(challenge.annual_list)
-    clarification.challenge_clarify(
-        challenge_id=challenge.pk,
-        acting_user=stage.handler,
-        values={},
-        reason="更换开启人，重新生成封标密钥。",
+    clarify(
+        stage,
+        challenge,
+        "更换开启人，重新生成封标密钥。",
         material=False,
         made_keys=make.made_keys(challenge, standing, 2),
     )
@@ -177,16 +183,7 @@ def test_a_change_of_the_call_while_a_hand_in_waits_is_read_before_it_counts(
     bidder = make.make_bidder()
     uploaded = make.upload_bid(challenge, bidder)
 
-    def clarify():
-        clarification.challenge_clarify(
-            challenge_id=challenge.pk,
-            acting_user=stage.handler,
-            values={},
-            reason="补充说明。",
-            material=material,
-        )
-
-    change_while_waiting(monkeypatch, clarify)
+    change_while_waiting(monkeypatch, lambda: clarify(stage, challenge, "补充说明。", material=material))
     if taken:
         assert finalise(challenge, bidder, uploaded).content_version == 1
         assert not bids.unconfirmed(Bid.objects.get())
@@ -202,9 +199,7 @@ def test_a_change_of_the_call_while_a_hand_in_waits_is_read_before_it_counts(
 def test_a_bid_written_against_an_older_call_is_taken_only_if_nothing_material_changed(stage, challenge):
     bidder = make.make_bidder()
     for material, code in ((False, ""), (True, "call_changed")):
-        clarification.challenge_clarify(
-            challenge_id=challenge.pk, acting_user=stage.handler, values={}, reason="说明。", material=material
-        )
+        clarify(stage, challenge, "说明。", material=material)
         hand_in = {
             "challenge_id": challenge.pk,
             "acting_user": bidder,
@@ -227,13 +222,8 @@ def test_keys_that_change_while_a_hand_in_waits_make_it_stale(stage, challenge, 
     standing = openers.standing_openers(challenge.annual_list)
 
     def rekey():
-        clarification.challenge_clarify(
-            challenge_id=challenge.pk,
-            acting_user=stage.handler,
-            values={},
-            reason="重新生成封标密钥。",
-            material=False,
-            made_keys=make.made_keys(challenge, standing, 2),
+        clarify(
+            stage, challenge, "重新生成封标密钥。", material=False, made_keys=make.made_keys(challenge, standing, 2)
         )
 
     change_while_waiting(monkeypatch, rekey)
