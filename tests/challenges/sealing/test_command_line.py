@@ -81,7 +81,8 @@ def test_seal_open_and_receipt(files: tuple[Path, RecordBuilder]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "回执有效" in done.stdout
     price = folder / "out" / "price.sealed"
-    price.write_bytes(price.read_bytes()[:-1] + b"\x00")
+    content = price.read_bytes()
+    price.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     done = run(*check, "--envelope", price)
     assert done.returncode == 1
     assert "不一致" in done.stderr
