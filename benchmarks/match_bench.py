@@ -28,7 +28,6 @@ from benchmarks.measuring import engine_of, proportional_memory, wait_until_merg
 from matching.evaluation import percentile  # noqa: E402
 from matching.matcher import collection_statistics, match, proposal_query  # noqa: E402
 from matching.scoring import Profile, Subject  # noqa: E402
-from search.analysis import count_ids  # noqa: E402
 from search.contract import Engine, Put, Schema  # noqa: E402
 from search.engines.bulk import write_batches  # noqa: E402
 from search.match_text import MATCH_FIELDS, MatchText  # noqa: E402
@@ -62,7 +61,7 @@ def build(engine: Engine, folder: Path, number: int) -> dict[str, float]:
     builder = StatisticsBuilder()
     for _ in range(min(number, SAMPLE_SIZE)):
         text, _facts = language.document()
-        builder.add(count_ids(text.title_counts), count_ids(text.text_counts))
+        builder.add(text.title_ids, text.text_ids)
     sizes = builder.finish()
     engine.drop(SCHEMA.name, GENERATION)
     engine.create(SCHEMA, GENERATION)

@@ -21,7 +21,6 @@ from django.utils.translation import gettext as _
 
 from matching.matcher import match
 from matching.scoring import Facts, Profile, Subject
-from search.analysis import count_ids
 from search.contract import Engine, Filter, Put, Schema
 from search.engines.bulk import write_batches
 from search.engines.embedded import EmbeddedEngine
@@ -166,7 +165,7 @@ def _sizes(judged: Judged) -> TermStatistics:
     builder = StatisticsBuilder()
     for entry in islice(_records(judged.folder / "docs.jsonl"), 0, None, max(1, math.ceil(total / SAMPLE_SIZE))):
         text = _text(entry)
-        builder.add(count_ids(text.title_counts), count_ids(text.text_counts))
+        builder.add(text.title_ids, text.text_ids)
     return builder.finish()
 
 

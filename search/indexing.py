@@ -31,7 +31,6 @@ from core.errors import DomainError
 from scenarios.enums import ScenarioState
 from scenarios.models import Scenario
 from search import keeping
-from search.analysis import count_ids
 from search.contract import Delete, Engine, EngineUnavailable, Filter, IndexDamaged, IndexMissing, Operation, Put, Query
 from search.documents import INDEXES
 from search.documents.base import Index
@@ -173,23 +172,22 @@ def sync_passed_deadlines(engine: Engine | None = None) -> int:
 def _operations(index: Index, keys: Sequence[int], statistics: TermStatistics) -> Iterator[Operation]:
     for start in range(0, len(keys), BATCH):
         part = keys[start : start + BATCH]
-        rows = {row.pk: row for row in index.all_rows().filter(pk__in=part)}
-        yield from (Delete(str(key), GONE) for key in part if key not in rows)
-        yield from _kept(index, [rows[key] for key in part if key in rows], statistics)
+        sources = index.sources.read(index.model._default_manager.all(), part)
+        there = {source.key for source in sources}
+        yield from (Delete(str(key), GONE) for key in part if key not in there)
+        yield from _kept(index, sources, statistics)
 
 
-def _kept(index: Index, rows: Sequence[Any], statistics: TermStatistics) -> list[Operation]:
+def _kept(index: Index, sources: Sequence[Source], statistics: TermStatistics) -> list[Operation]:
     """As `_prepared`, and each document is kept with the digest of the values it was made from."""
-    if index.sources is None or not _has_its_encoder(index):
-        return list(_prepared(index, rows, statistics))
-    # Digests first: at midnight a document may already show what begins today, never the other way round.
-    digests = [index.sources.digest_of(row) for row in rows]
+    if not _has_its_encoder(index):
+        return list(_prepared(index, sources, statistics))
     operations: list[Operation] = []
     prepared: list[tuple[int, bytes, bytes]] = []
-    for row, digest, operation in zip(rows, digests, _prepared(index, rows, statistics), strict=True):
+    for source, operation in zip(sources, _prepared(index, sources, statistics), strict=True):
         if isinstance(operation, Put):
             packed = pack(index.schema, operation.document)
-            prepared.append((row.pk, digest, packed))
+            prepared.append((source.key, source.digest, packed))
             operations.append(Put(operation.id, operation.version, packed))
         else:
             operations.append(operation)
@@ -203,8 +201,9 @@ def _has_its_encoder(index: Index) -> bool:
     return (encoder.identity if encoder else "") == index.schema.encoder
 
 
-def _prepared(index: Index, rows: Sequence[Any], statistics: TermStatistics) -> Iterator[Operation]:
+def _prepared(index: Index, sources: Sequence[Source], statistics: TermStatistics) -> Iterator[Operation]:
     """Puts and deletions of these rows; vectors, where an encoder is configured, are made for all of them together."""
+    rows = [index.sources.row_of(source) for source in sources]
     documents = [index.prepare(row, statistics) for row in rows]
     encoder = get_encoder() if index.schema.encoder else None
     if encoder is not None and index.text_of is not None:
@@ -212,8 +211,8 @@ def _prepared(index: Index, rows: Sequence[Any], statistics: TermStatistics) -> 
         vectors = encoder.encode([index.text_of(rows[number]).whole for number in there])
         for number, vector in zip(there, vectors, strict=True):
             documents[number] = {**(documents[number] or {}), **vector_fields(vector)}
-    for row, document in zip(rows, documents, strict=True):
-        key, version = str(row.pk), row.document_version
+    for source, document in zip(sources, documents, strict=True):
+        key, version = str(source.key), source.version
         yield Delete(key, version) if document is None else Put(key, version, document)
 
 
@@ -444,9 +443,9 @@ def _statistics_for(index: Index, build: IndexBuild, fitting: CollectionStatisti
     sample = keys[:: sampling_step(len(keys))]
     builder = StatisticsBuilder()
     for start in range(0, len(sample), BATCH):
-        for row in index.all_rows().filter(pk__in=sample[start : start + BATCH]).order_by("pk"):
-            text = index.text_of(row)
-            builder.add(count_ids(text.title_counts), count_ids(text.text_counts))
+        for source in index.sources.read(index.model._default_manager.all(), sample[start : start + BATCH]):
+            text = index.text_of(index.sources.row_of(source))
+            builder.add(text.title_ids, text.text_ids)
         _alive(build)
     statistics = builder.finish()
     build.statistics = CollectionStatistics.objects.create(
@@ -486,14 +485,10 @@ def _load(index: Index, engine: Engine, build: IndexBuild, statistics: TermStati
 
 def _puts(index: Index, keys: Sequence[int], statistics: TermStatistics) -> list[Put]:
     """These rows' documents: kept ones as they are, the others prepared (and kept)."""
-    puts: list[Put] = []
-    others = list(keys)
-    if keeping.may_be_kept(index, statistics) and index.sources is not None:
-        sources = index.sources.read(index.get_queryset(), keys)
-        taken = keeping.take(index, sources, statistics)
-        puts = [Put(str(entry.key), entry.version, taken[entry.key]) for entry in sources if entry.key in taken]
-        others = [entry.key for entry in sources if entry.key not in taken]
-    made = _kept(index, index.rows_of(others), statistics) if others else []
+    sources = index.sources.read(index.get_queryset(), keys)
+    taken = keeping.take(index, sources, statistics)
+    puts = [Put(str(entry.key), entry.version, taken[entry.key]) for entry in sources if entry.key in taken]
+    made = _kept(index, [entry for entry in sources if entry.key not in taken], statistics)
     return puts + [entry for entry in made if isinstance(entry, Put)]
 
 
@@ -681,18 +676,19 @@ def _untrue(index: Index, engine: Engine) -> tuple[str, ...]:
     """Keys, of a sample, whose kept document a rebuild would take and is not what its row is prepared to now."""
     generation = engine.current(index.schema)
     statistics = _statistics_of(generation, index) if generation else None
-    if index.sources is None or statistics is None:
+    if statistics is None:
         return ()
-    rows = [row for row in index.rows_of(keeping.sample(index)) if index.belongs(row)]
-    sources = [Source(row.pk, row.document_version, index.sources.digest_of(row)) for row in rows]
+    sources = index.sources.read(index.get_queryset(), keeping.sample(index))
     taken = keeping.take(index, sources, statistics)
-    compared = [(row, unpack(index.schema, taken[row.pk])) for row in rows if row.pk in taken]
-    return tuple(str(row.pk) for row, document in compared if not _is_prepared_to(index, row, statistics, document))
+    compared = [(source, unpack(index.schema, taken[source.key])) for source in sources if source.key in taken]
+    return tuple(
+        str(source.key) for source, document in compared if not _is_prepared_to(index, source, statistics, document)
+    )
 
 
-def _is_prepared_to(index: Index, row: Any, statistics: TermStatistics, document: Mapping[str, Any]) -> bool:
+def _is_prepared_to(index: Index, source: Source, statistics: TermStatistics, document: Mapping[str, Any]) -> bool:
     """Vectors aside: an encoder elsewhere need not answer twice with the same digits."""
-    fresh = index.prepare(row, statistics) or {}
+    fresh = index.prepare(index.sources.row_of(source), statistics) or {}
     return all(document.get(name) == value for name, value in fresh.items())
 
 
@@ -700,14 +696,13 @@ def _compare(index: Index, found: Mapping[str, int]) -> Drift:
     missing: list[str] = []
     outdated: list[str] = []
     wanted: set[str] = set()
-    for row in index.get_queryset().prefetch_related(None).order_by("pk").iterator(chunk_size=BATCH):
-        if not index.belongs(row):
-            continue
-        key = str(row.pk)
+    rows = index.get_queryset().prefetch_related(None).order_by("pk").values_list("pk", "document_version")
+    for number, version in rows.iterator(chunk_size=COMMITTED):
+        key = str(number)
         wanted.add(key)
         if key not in found:
             missing.append(key)
-        elif found[key] != row.document_version:
+        elif found[key] != version:
             outdated.append(key)
     superfluous = sorted(set(found) - wanted, key=int)
     return Drift(index.name, tuple(missing), tuple(outdated), tuple(superfluous))

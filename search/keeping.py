@@ -75,8 +75,8 @@ def keep(index: Index, prepared: Iterable[tuple[int, bytes, bytes]], statistics:
 
 
 def may_be_kept(index: Index, statistics: TermStatistics) -> bool:
-    """Only where it is known what documents are made from; statistics that are not stored cannot be told apart."""
-    return index.sources is not None and (index.text_of is None or statistics.number > 0)
+    """Statistics that are not stored cannot be told apart."""
+    return index.text_of is None or statistics.number > 0
 
 
 def forget(index: Index) -> None:

@@ -65,6 +65,14 @@ class MatchText:
     def text_counts(self) -> Counter[str]:
         return Counter(self.text_tokens)
 
+    @cached_property
+    def title_ids(self) -> Counter[int]:
+        return count_ids(self.title_tokens)
+
+    @cached_property
+    def text_ids(self) -> Counter[int]:
+        return count_ids(self.text_tokens)
+
     @property
     def whole(self) -> str:
         """What an encoder reads."""
@@ -77,7 +85,7 @@ class MatchText:
 
     def document(self, statistics: TermStatistics) -> dict[str, str | bytes]:
         """The text's part of a document of a matching index."""
-        title, text = count_ids(self.title_counts), count_ids(self.text_counts)
+        title, text = self.title_ids, self.text_ids
         return {
             "title": " ".join(self.title_tokens),
             "text": " ".join(self.text_tokens),

@@ -11,7 +11,7 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 #: Documents looked at for the frequencies; more do not change a norm by one per cent.
 SAMPLE_SIZE = 5_000
@@ -27,6 +27,12 @@ def sampling_step(documents: int) -> int:
 def smoothed_idf(documents: int, frequency: float) -> float:
     """The weight of a term in the cosine (the smoothed form: never zero, a term of every document counts 1)."""
     return math.log((1 + documents) / (1 + frequency)) + 1
+
+
+@lru_cache(maxsize=256)
+def _damped(count: int) -> float:
+    """What a term that occurs so often counts, squared."""
+    return (1 + math.log(count)) ** 2
 
 
 @dataclass(frozen=True)
@@ -48,10 +54,9 @@ class TermStatistics:
         """Length of the sublinear tf·idf vector of a text; 1 for an empty one, so that it can divide."""
         squares, rare = self._squares
         find = squares.get
-        total = sum([find(term, rare) for term, count in counts.items() if count == 1])
+        total = 0.0
         for term, count in counts.items():
-            if count > 1:
-                total += find(term, rare) * (1 + math.log(count)) ** 2
+            total += find(term, rare) if count == 1 else find(term, rare) * _damped(count)
         return math.sqrt(total) or 1.0
 
     @cached_property

@@ -51,24 +51,26 @@ PAGE_FIELDS = (
 class Index:
     """One index. `prepare` returns the whole document, or None for a row that must not be in it.
 
-    `belongs` answers only whether there is a document: what `check_index` asks of every row; `get_queryset` says the
-    same of all rows at once. `sources` names everything `prepare` and `text_of` read; without it no document is kept.
+    `sources` names everything `prepare` and `text_of` read; they take a source row or a model instance alike.
+    `get_queryset` chooses the rows that have a document, as `prepare` does one by one.
     """
 
     schema: Schema
-    model: type[Model]
     get_queryset: Callable[[], QuerySet]
-    belongs: Callable[[Any], bool]
     prepare: Callable[[Any, TermStatistics], dict[str, Any] | None]
+    sources: Sources
     text_of: Callable[[Any], MatchText] | None = None
-    sources: Sources | None = None
 
     @property
     def name(self) -> str:
         return self.schema.name
 
+    @property
+    def model(self) -> type[Model]:
+        return self.sources.model
+
     def all_rows(self) -> QuerySet:
-        """Rows with everything `prepare` reads, whether or not they belong in the index."""
+        """Instances with everything `prepare` reads, whether or not they belong in the index."""
         queryset = self.get_queryset()
         everything = self.model._default_manager.all()
         everything.query.select_related = queryset.query.select_related
@@ -76,12 +78,12 @@ class Index:
         return everything
 
     def rows_of(self, keys: Sequence[int]) -> list[Any]:
-        """The rows of these keys with everything `prepare` reads, in the order of the keys; missing ones left out."""
+        """Instances of these keys with everything `prepare` reads, in the order of the keys; missing ones left out."""
         rows = self.all_rows().in_bulk(list(keys))
         return [rows[key] for key in keys if key in rows]
 
     def any_row(self, key: int) -> Any:
-        """The row of that key with everything `prepare` reads, or None."""
+        """The instance of that key with everything `prepare` reads, or None."""
         return self.all_rows().filter(pk=key).first()
 
 

@@ -56,11 +56,10 @@ def visibility(capability: Capability) -> list[str]:
     """Tokens of those who may read it: the same rule as `vendors.selectors.visible_to`."""
     if capability.state in PUBLIC_STATES:
         return [PUBLIC]
-    organisation = capability.vendor.organisation
     return [
         PROVINCE,
-        f"org:{organisation.pk}",
-        *(f"region:{code}" for code in region_chain(organisation.region)),
+        f"org:{capability.vendor.organisation_id}",
+        *(f"region:{code}" for code in region_chain(capability.vendor.organisation.region)),
     ]
 
 
@@ -123,4 +122,4 @@ SOURCES = Sources(
     (Related("tags", ("name",)), Related("service_regions", ("code",)), Related("cases", ("title",))),
 )
 
-INDEX = Index(SCHEMA, Capability, get_queryset, belongs, prepare, sources=SOURCES)
+INDEX = Index(SCHEMA, get_queryset, prepare, SOURCES)

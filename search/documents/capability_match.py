@@ -117,4 +117,4 @@ SOURCES = Sources(
     ),
 )
 
-INDEX = Index(SCHEMA, Capability, get_queryset, may_be_matched, prepare, text_of, SOURCES)
+INDEX = Index(SCHEMA, get_queryset, prepare, SOURCES, text_of)

@@ -18,6 +18,7 @@ from search.documents.base import (
     joined_tokens,
     suggestions,
 )
+from search.documents.sources import Related, Sources
 from search.statistics import TermStatistics
 
 SCHEMA = Schema(
@@ -81,4 +82,21 @@ def prepare(challenge: Challenge, _statistics: TermStatistics) -> dict[str, Any]
     }
 
 
-INDEX = Index(SCHEMA, Challenge, get_queryset, belongs, prepare)
+SOURCES = Sources(
+    Challenge,
+    (
+        "title",
+        *TEXT_FIELDS,
+        "code",
+        "state",
+        "selection_method",
+        "published_at",
+        "deadline_at",
+        "category__code",
+        "region__code",
+        "demander__name",
+    ),
+    (Related("indicators", ("name", "target", "unit")),),
+)
+
+INDEX = Index(SCHEMA, get_queryset, prepare, SOURCES)

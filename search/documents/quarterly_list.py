@@ -37,13 +37,8 @@ def get_queryset() -> QuerySet[QuarterlyList]:
     return QuarterlyList.objects.select_related("publisher").prefetch_related("items")
 
 
-def belongs(_quarterly_list: QuarterlyList) -> bool:
-    """Every list, whatever its state; `visible` says for whom."""
-    return True
-
-
 def prepare(quarterly_list: QuarterlyList, _statistics: TermStatistics) -> dict[str, Any] | None:
-    """Visible as `scenarios.permissions.may_see_list` says."""
+    """Every list has one, whatever its state; visible as `scenarios.permissions.may_see_list` says."""
     titles = [item.content.get("title", "") for item in quarterly_list.items.all()]
     return {
         "title": joined_tokens([quarterly_list.title]),
@@ -63,4 +58,4 @@ SOURCES = Sources(
     (Related("items", ("content",)),),
 )
 
-INDEX = Index(SCHEMA, QuarterlyList, get_queryset, belongs, prepare, sources=SOURCES)
+INDEX = Index(SCHEMA, get_queryset, prepare, SOURCES)

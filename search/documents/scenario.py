@@ -150,4 +150,4 @@ SOURCES = Sources(
     ),
 )
 
-INDEX = Index(SCHEMA, Scenario, get_queryset, belongs, prepare, sources=SOURCES)
+INDEX = Index(SCHEMA, get_queryset, prepare, SOURCES)

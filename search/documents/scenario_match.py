@@ -102,4 +102,4 @@ SOURCES = Sources(
     (Related("tags", ("name",)),),
 )
 
-INDEX = Index(SCHEMA, Scenario, get_queryset, may_be_matched, prepare, text_of, SOURCES)
+INDEX = Index(SCHEMA, get_queryset, prepare, SOURCES, text_of)

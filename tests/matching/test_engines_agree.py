@@ -12,7 +12,6 @@ import pytest
 from marketplace.demo import content
 from matching.matcher import match
 from matching.scoring import Facts, Profile, Subject
-from search.analysis import count_ids
 from search.contract import Engine, Put, Schema
 from search.engines import engine_from_url
 from search.match_text import MATCH_FIELDS, MatchText
@@ -34,7 +33,7 @@ def engines(tmp_path: Path) -> Iterator[tuple[Engine, Engine]]:
 def statistics_of(texts: Mapping[str, MatchText]) -> TermStatistics:
     builder = StatisticsBuilder()
     for text in texts.values():
-        builder.add(count_ids(text.title_counts), count_ids(text.text_counts))
+        builder.add(text.title_ids, text.text_ids)
     return builder.finish()
 
 

@@ -27,7 +27,7 @@ from matching.scoring import (
     weigh,
     weighted_terms,
 )
-from search.analysis import count_ids, unpack_text
+from search.analysis import unpack_text
 from search.match_text import MatchText
 from search.statistics import StatisticsBuilder
 
@@ -50,7 +50,7 @@ SHORT = MatchText("内涝积水预警")
 def collection(texts: dict[str, MatchText], query: MatchText) -> tuple[list[Candidate], Statistics]:
     builder = StatisticsBuilder()
     for text in texts.values():
-        builder.add(count_ids(text.title_counts), count_ids(text.text_counts))
+        builder.add(text.title_ids, text.text_ids)
     sizes = builder.finish()
     candidates = [Candidate(key, unpack_text(text.document(sizes)["packed"]), Facts()) for key, text in texts.items()]
     frequencies = {term: sum(term in text.text_counts for text in texts.values()) for term in query.text_counts}

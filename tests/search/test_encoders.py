@@ -17,6 +17,7 @@ from matching.scoring import Facts, Profile, Subject
 from search import encoders, indexing
 from search.contract import Delete, Engine, Filter, Put, Query
 from search.documents import INDEXES
+from search.documents.sources import Source
 from search.encoders import EndpointEncoder
 from search.match_text import MATCH_FIELDS, MatchText, match_schema, vector_fields
 from search.statistics import TermStatistics
@@ -246,21 +247,24 @@ def test_indexing_makes_the_vectors_of_a_batch_together(monkeypatch):
 
     class Row:
         def __init__(self, pk, there):
-            self.pk, self.there, self.document_version = pk, there, 3
+            self.pk, self.there = pk, there
+
+    class Rows:
+        def row_of(self, source):
+            return Row(source.key, *source.values)
 
     encoder = Counting()
     monkeypatch.setattr(indexing, "get_encoder", lambda: encoder)
     base = INDEXES["capability_match"]
     index = type(base)(
         match_schema("capability_match", 1, encoder),
-        base.model,
         base.get_queryset,
-        base.belongs,
         lambda row, statistics: {"title": "甲"} if row.there else None,
+        Rows(),
         lambda row: MatchText(f"名称{row.pk}"),
     )
-    rows = [Row(1, True), Row(2, False), Row(3, True)]
-    operations = list(indexing._prepared(index, rows, TermStatistics()))
+    sources = [Source(key, 3, b"", (there,)) for key, there in ((1, True), (2, False), (3, True))]
+    operations = list(indexing._prepared(index, sources, TermStatistics()))
     assert asked == [["名称1", "名称3"]]
     assert [type(operation) for operation in operations] == [Put, Delete, Put]
     assert operations[0].document["vector"] == [1.0, 0.0]

@@ -3,14 +3,16 @@
 import hashlib
 import io
 import json
-from datetime import date, timedelta
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.core.management import call_command
-from django.db.models import Prefetch
-from django.db.models.constants import LOOKUP_SEP
+from django.db import transaction
 
 from accounts.models import Organisation
+from challenges.models import Challenge
 from core import relay
 from core.clock import frozen
 from core.models import Category, Region, TechnologyTag
@@ -33,11 +35,12 @@ from tests.factories import (
     make_vendor,
     region,
 )
+from tests.factories.challenges import make_open_challenge, make_stage
 from vendors.models import Capability, Credential, DeliveredCase
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engine]
 on_both_engines = pytest.mark.usefixtures("engine")
-KEPT = [name for name, index in INDEXES.items() if index.sources is not None]
+KEPT = list(INDEXES)
 
 
 def tag(name: str) -> TechnologyTag:
@@ -80,6 +83,7 @@ def province(clock) -> tuple[Capability, Scenario]:
     scenario.tags.set([tag("图像识别")])
     make_pooled_scenario(owner, title="还在库中的需求")
     make_capability(title="草稿能力")
+    make_open_challenge(make_stage(expert_count=0))
     relay.drain()
     for name in INDEXES:
         indexing.rebuild(name)
@@ -92,9 +96,9 @@ def prepared(monkeypatch) -> list[int]:
     found: list[int] = []
     prepare = indexing._prepared
 
-    def counting(index, rows, statistics):
-        found.extend(row.pk for row in rows)
-        return prepare(index, rows, statistics)
+    def counting(index, sources, statistics):
+        found.extend(source.key for source in sources)
+        return prepare(index, sources, statistics)
 
     monkeypatch.setattr(indexing, "_prepared", counting)
     return found
@@ -132,57 +136,84 @@ def fresh(name: str) -> dict[int, dict]:
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_both_ways_of_reading_sources_agree(province, name):
+def test_a_document_is_made_from_its_sources_and_nothing_else(province, name, django_assert_num_queries):
+    """What `sources` does not name is not there; what is there reads as in an instance of the model."""
     index = INDEXES[name]
-    rows = list(index.get_queryset().order_by("pk"))
-    assert rows
-    read = index.sources.read(index.get_queryset(), [row.pk for row in rows])
-    assert [tuple(source) for source in read] == [
-        (row.pk, row.document_version, index.sources.digest_of(row)) for row in rows
-    ]
+    instances = list(index.get_queryset().order_by("pk"))
+    assert instances
+    sources = index.sources.read(index.get_queryset(), [row.pk for row in instances])
+    assert [(source.key, source.version) for source in sources] == [(row.pk, row.document_version) for row in instances]
+    statistics = statistics_of(index)
+    with django_assert_num_queries(0):
+        rows = [index.sources.row_of(source) for source in sources]
+        made = [index.prepare(row, statistics) for row in rows]
+        texts = [index.text_of(row) for row in rows] if index.text_of is not None else []
+    assert made == [index.prepare(row, statistics) for row in instances]
+    assert None not in made
+    assert texts == [index.text_of(row) for row in instances if index.text_of is not None]
+    with pytest.raises(AttributeError):
+        _column = rows[0].created_at
+
+
+#: What may be empty: without it, other columns decide.
+OPTIONAL = {
+    "scenario": ("category", "region", "listed_at", "deadline_at", "lead_department"),
+    "scenario_match": ("category", "region", "listed_at", "deadline_at", "valid_until"),
+    "capability": ("category", "listed_at", "expires_on", "price_min_fen", "price_max_fen"),
+    "capability_match": ("category", "verified_at", "expires_on", "price_min_fen", "price_max_fen"),
+    "challenge": ("category", "region", "published_at", "deadline_at"),
+    "quarterly_list": ("published_at",),
+}
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_a_document_is_made_from_its_sources_and_nothing_else(province, name, django_assert_num_queries):
-    """Whatever `sources` does not name is not loaded here: reading it would be a query."""
+def test_a_document_of_any_state_is_made_from_its_sources(province, name):
+    """A column that only one state reads is named, too: whatever the row says, both ways give the same document."""
     index = INDEXES[name]
-    joined = {path.rpartition(LOOKUP_SEP)[0] for path in index.sources.columns} - {""}
-    # What is read from a row a reference points to needs the reference, too.
-    references = {LOOKUP_SEP.join(path.split(LOOKUP_SEP)[:depth]) for path in joined for depth in range(1, 5)}
-    ordered = index.get_queryset().order_by("pk")
-    queryset = index.model._default_manager.filter(pk__in=ordered.values("pk")).order_by("pk")
-    if joined:
-        queryset = queryset.select_related(*joined)
-    queryset = queryset.only("pk", "document_version", *index.sources.columns, *references)
-    for entry, columns in index.sources._related:
-        holder, _found, last = entry.lookup.rpartition(LOOKUP_SEP)
-        model = index.model
-        for part in entry.lookup.split(LOOKUP_SEP):
-            model = model._meta.get_field(part).related_model
-        back = [field.name for field in model._meta.fields if field.related_model in (index.model, holder_model(index))]
-        nested = {column.rpartition(LOOKUP_SEP)[0] for column in columns} - {""}
-        rows = model._default_manager.only(*columns, *back, *nested)
-        if nested:
-            rows = rows.select_related(*nested)
-        if entry.attribute:
-            rows = rows.filter(quarterly_list__published_at__isnull=False)
-            queryset = queryset.prefetch_related(Prefetch(entry.lookup, rows, to_attr=entry.attribute))
-        else:
-            queryset = queryset.prefetch_related(Prefetch(entry.lookup, rows))
-    rows = list(queryset)
-    assert rows
     statistics = statistics_of(index)
-    with django_assert_num_queries(0):
-        made = [index.prepare(row, statistics) for row in rows]
-        if index.text_of is not None:
-            assert all(index.text_of(row).whole for row in rows)
-    assert made == [index.prepare(row, statistics) for row in index.get_queryset().order_by("pk")]
-    assert None not in made
+    (one,) = [row.pk for row in index.get_queryset()][:1]
+    nothing = dict.fromkeys(OPTIONAL[name])
+    rows = index.model._default_manager.filter(pk=one)
+    found = set()
+    for state in index.model._meta.get_field("state").choices:
+        for values in ({}, nothing):
+            with undone(rows, state=state[0], **values):
+                (source,) = index.sources.read(index.model._default_manager.all(), [one])
+                document = index.prepare(index.sources.row_of(source), statistics)
+                assert document == index.prepare(index.any_row(one), statistics), (state, values)
+                assert (document is not None) == index.get_queryset().filter(pk=one).exists(), (state, values)
+                found.add(document is not None)
+    assert True in found
 
 
-def holder_model(index: Index):
-    """The vendor, whose credentials are read."""
-    return index.model._meta.get_field("vendor").related_model if index.model is Capability else index.model
+@contextmanager
+def undone(rows, **values):
+    """These rows with other values, for the length of the block."""
+    with transaction.atomic():
+        rows.update(**values)
+        yield
+        transaction.set_rollback(True)
+
+
+def test_related_rows_are_read_in_the_order_of_their_model_and_nothing_stands_for_what_is_not_there(province):
+    capability, scenario = province
+    index = INDEXES["capability_match"]
+    Capability.objects.filter(pk=capability.pk).update(category=None)
+    (source,) = index.sources.read(index.get_queryset(), [capability.pk])
+    row = index.sources.row_of(source)
+    assert [case.title for case in row.cases.all()] == ["渔港二期", "渔港一期"]  # the latest first
+    assert [region.code for region in row.service_regions.all()] == ["370102", "370200"]
+    assert [region.parent.circle for region in row.service_regions.all()] == [
+        one.parent.circle for one in capability.service_regions.all()
+    ]
+    assert row.category is None
+    assert row.vendor.organisation.public_id == capability.vendor.organisation.public_id
+    (source,) = INDEXES["scenario"].sources.read(Scenario.objects.all(), [scenario.pk])
+    row = INDEXES["scenario"].sources.row_of(source)
+    assert (row.region.city_code, row.published_items[0].quarterly_list.quarter.code) == (
+        scenario.region.city_code,
+        scenario.list_items.get().quarterly_list.quarter.code,
+    )
 
 
 @pytest.mark.parametrize("name", KEPT)
@@ -195,7 +226,6 @@ def test_all_rows_at_once_belong_as_each_row_does(province, clock, name):
     for days in (0, 19, 20, 21, 30, 31, 40, 41):
         with frozen(clock + timedelta(days=days)):
             chosen = set(index.get_queryset().values_list("pk", flat=True))
-            assert chosen == {row.pk for row in index.all_rows() if index.belongs(row)}
             assert chosen == set(fresh(name))
 
 
@@ -341,7 +371,8 @@ def test_a_document_made_at_midnight_is_not_taken_for_the_new_day(province, cloc
 
     monkeypatch.setattr(indexing, "_prepared", a_day_late)
     with frozen(clock + timedelta(days=4)):
-        indexing._kept(index, index.rows_of([capability.pk]), statistics_of(index))
+        sources = index.sources.read(index.get_queryset(), [capability.pk])
+        indexing._kept(index, sources, statistics_of(index))
     with frozen(clock + timedelta(days=5)):
         assert not taken("capability_match", capability.pk)
 
@@ -404,11 +435,11 @@ def test_another_release_of_a_package_that_cuts_texts_makes_them_anew(province, 
 def test_documents_without_the_vectors_of_their_schema_are_not_kept(province, monkeypatch):
     index = INDEXES["capability_match"]
     schema = Schema(index.schema.name, 1, index.schema.fields, encoder="lsa-gone")
-    without = Index(schema, index.model, index.get_queryset, index.belongs, index.prepare, index.text_of, index.sources)
+    without = replace(index, schema=schema)
     KeptDocument.objects.all().delete()
-    rows = list(index.get_queryset())
+    sources = index.sources.read(index.get_queryset(), list(index.get_queryset().values_list("pk", flat=True)))
     monkeypatch.setattr(indexing, "get_encoder", lambda: None)
-    assert len(indexing._kept(without, rows, statistics_of(index))) == 1
+    assert len(indexing._kept(without, sources, statistics_of(index))) == 1
     assert KeptDocument.objects.count() == 0
 
 
@@ -514,11 +545,17 @@ PREPARED = {
     "quarterly_list": (1, "feb6f5cec21dc567"),
     "scenario_match": (1, "cab263babdb2d366"),
     "capability_match": (1, "9f6972ed55554079"),
+    "challenge": (1, "4c016d3293f86164"),
 }
+
+
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("name", PREPARED)
 def test_who_changes_what_is_prepared_raises_the_version_of_the_schema(province, name):
+    Challenge.objects.update(code="JB-2026-001", published_at=NEW_YEAR, deadline_at=NEW_YEAR)
+    Organisation.objects.filter(challenges__isnull=False).update(name="丙港口集团")
     index = INDEXES[name]
     statistics = TermStatistics(documents=50, frequencies={1: 3})
     found = []

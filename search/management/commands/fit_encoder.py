@@ -16,6 +16,7 @@ from search.match_text import MatchText
 
 MATCHED = ("capability_match", "scenario_match")
 MOST_TEXTS = 100_000
+BATCH = 500
 
 
 class Command(BaseCommand):
@@ -51,7 +52,8 @@ class Command(BaseCommand):
             return
         for name in MATCHED:
             index = INDEXES[name]
-            rows = index.get_queryset().order_by("pk")[:MOST_TEXTS]
-            for row in rows.iterator(chunk_size=500):
-                if index.text_of is not None:
-                    yield index.text_of(row).whole
+            keys = list(index.get_queryset().order_by("pk").values_list("pk", flat=True)[:MOST_TEXTS])
+            for start in range(0, len(keys), BATCH):
+                for source in index.sources.read(index.get_queryset(), keys[start : start + BATCH]):
+                    if index.text_of is not None:
+                        yield index.text_of(index.sources.row_of(source)).whole
