@@ -189,7 +189,9 @@ def _in_order(entry: Related, columns: tuple[str, ...], ordering: Sequence[str],
     if len(found) > 1:
         found.sort(key=itemgetter(0))
         for name in reversed(ordering):
-            found.sort(key=itemgetter(columns.index(name.removeprefix("-"))), reverse=name.startswith("-"))
+            place = columns.index(name.removeprefix("-"))
+            # An empty value comes before all others, and last in a falling order.
+            found.sort(key=lambda values, at=place: (values[at] is not None, values[at]), reverse=name.startswith("-"))
     return found
 
 

@@ -199,9 +199,12 @@ def test_related_rows_are_read_in_the_order_of_their_model_and_nothing_stands_fo
     capability, scenario = province
     index = INDEXES["capability_match"]
     Capability.objects.filter(pk=capability.pk).update(category=None)
+    for title in ("没有日期的第一个", "没有日期的第二个"):
+        DeliveredCase.objects.create(capability=capability, title=title, customer="乙")
     (source,) = index.sources.read(index.get_queryset(), [capability.pk])
     row = index.sources.row_of(source)
-    assert [case.title for case in row.cases.all()] == ["渔港二期", "渔港一期"]  # the latest first
+    dated = ["渔港二期", "渔港一期"]  # the latest first
+    assert [case.title for case in row.cases.all()] == [*dated, "没有日期的第一个", "没有日期的第二个"]
     assert [region.code for region in row.service_regions.all()] == ["370102", "370200"]
     assert [region.parent.circle for region in row.service_regions.all()] == [
         one.parent.circle for one in capability.service_regions.all()
