@@ -34,4 +34,4 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
 USER marketplace
 EXPOSE 8000
 VOLUME ["/app/var"]
-CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "warning", "--respawn-failed-workers", "--workers-kill-timeout", "30", "--metrics", "--metrics-address", "0.0.0.0", "--metrics-port", "9090", "marketplace.wsgi:application"]
+CMD ["python", "-m", "marketplace.web_server", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "warning", "--respawn-failed-workers", "--workers-kill-timeout", "30", "--metrics", "--metrics-address", "0.0.0.0", "--metrics-port", "9090", "marketplace.wsgi:application"]

@@ -33,7 +33,7 @@ def web_command(host: str, port: int) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "granian",
+        "marketplace.web_server",
         "--interface",
         "wsgi",
         "--host",

@@ -45,6 +45,12 @@ def test_behind_the_proxy_pages_are_secure_and_their_id_is_in_the_log(installati
     assert code == 200
     assert "immutable" in headers["Cache-Control"]
 
+    # Its worker was started afresh: a forked one can inherit a lock that nobody will open (marketplace/web_server.py).
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    commands = [Path(f"/proc/{child}/cmdline").read_text() for child in children]
+    assert [command for command in commands if "spawn_main" in command]
+    assert not [command for command in commands if "marketplace.web_server" in command]
+
     # SIGTERM ends it without being forced.
     process.send_signal(signal.SIGTERM)
     assert process.wait(90) == 0

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.mail_server import free_port
 from tests.production.environment import ROOT
-from tests.production.installation import Installation, until
+from tests.production.installation import Installation, NotSo, until
 
 HOST = "127.0.0.1"
 
@@ -58,6 +58,14 @@ def start_web(installation: Installation, port: int, name: str = "web", **change
     for option, value in (("--host", HOST), ("--port", str(port)), ("--workers", "1"), ("--metrics-address", HOST)):
         command[command.index(option) + 1] = value
     command[command.index("--metrics-port") + 1] = str(free_port())
-    process = installation.start(name, *command, **changes)
-    until(lambda: answers(f"http://{HOST}:{port}/readyz"), seconds=90, what="the web process is ready")
+    assert command[:2] == ["python", "-m"]
+    process = installation.start(name, *command[2:], **changes)
+
+    def ready() -> bool:
+        if process.poll() is not None:
+            log = (installation.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+            raise NotSo(f"the web process ended with code {process.returncode}: {log[-3000:]}")
+        return answers(f"http://{HOST}:{port}/readyz")
+
+    until(ready, seconds=90, what="the web process is ready")
     return process
