@@ -4,11 +4,15 @@ from typing import Any
 
 from django import forms
 from django.core.validators import MaxLengthValidator
+from django.db.models.fields import BLANK_CHOICE_DASH
 from django.utils.translation import gettext_lazy as _
 
 from core.enums import RegionLevel
 from core.errors import DomainError
 from core.models import Category, Industry, Region
+
+#: What Django shows for an empty choice that nobody named.
+DASHES = BLANK_CHOICE_DASH[0][1]
 
 
 class PageForm(forms.Form):
@@ -20,6 +24,7 @@ class PageForm(forms.Form):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         name_the_remedy(self)
+        name_the_empty_choice(self)
 
     def refuse(self, error: DomainError) -> None:
         """Show a service's refusal: at its fields where it names some of this form, above the form otherwise."""
@@ -59,9 +64,22 @@ def name_the_remedy(form: forms.BaseForm) -> None:
                 validator.message = longest.replace("{limit}", "%(limit_value)d").replace("{length}", "%(show_value)d")
 
 
+def name_the_empty_choice(form: forms.BaseForm) -> None:
+    """请选择 where something has to be chosen in the end, 不选 elsewhere, instead of Django's dashes."""
+    needed = getattr(form, "needed_fields", None) or frozenset()
+    for name, field in form.fields.items():
+        label = _("请选择") if field.required or name in needed else _("不选")
+        if isinstance(field, forms.ModelChoiceField):
+            if field.empty_label == DASHES:
+                field.empty_label = label
+        elif isinstance(field, forms.ChoiceField) and any(text == DASHES for _value, text in field.choices):
+            field.choices = [(value, label if text == DASHES else text) for value, text in field.choices]
+
+
 def input_attributes(form: forms.BaseForm) -> None:
     """Sizes, autocomplete hints and plain messages by field type; called once from a form's `__init__`."""
     name_the_remedy(form)
+    name_the_empty_choice(form)
     for field in form.fields.values():
         widget = field.widget
         if isinstance(widget, forms.Textarea):
