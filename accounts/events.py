@@ -17,6 +17,14 @@ class OrganisationTransitioned(Event):
 
 
 @dataclass(frozen=True)
+class OrganisationChanged(Event):
+    """Its name, kind, region or state has changed: documents about its demands and offers show or depend on them."""
+
+    topic: ClassVar[str] = "accounts.organisation.changed"
+    organisation_id: int
+
+
+@dataclass(frozen=True)
 class RolesChanged(Event):
     topic: ClassVar[str] = "accounts.membership.roles_changed"
     membership_id: int

@@ -17,7 +17,7 @@ from accounts.enums import (
     Role,
     TokenScope,
 )
-from accounts.events import OrganisationTransitioned, RolesChanged
+from accounts.events import OrganisationChanged, OrganisationTransitioned, RolesChanged
 from accounts.models import AccessToken, Membership, Organisation, RoleGrant, User
 from accounts.permissions import (
     forget_roles,
@@ -51,6 +51,8 @@ EDITABLE_FIELDS = (
     "office_phone",
     "representative_name",
 )
+#: What search documents of an organisation's demands and capabilities show.
+SHOWN_FIELDS = frozenset({"name", "kind", "region"})
 
 
 # --- current organisation ----------------------------------------------------------------------------------------
@@ -137,12 +139,14 @@ def organisation_register(*, values: dict[str, Any], acting_user: User) -> Organ
 
 @transaction.atomic
 def organisation_update(*, organisation_id: int, values: dict[str, Any], acting_user: User) -> Organisation:
-    """Change an organisation's own data. A verified one keeps its name and code: those need a new verification."""
+    """Change an organisation's own data. Once verified it keeps its name and code, also while it is suspended:
+    others would need a new verification, and being restored is none.
+    """
     organisation = Organisation.objects.select_for_update().filter(pk=organisation_id).first()
     if organisation is None or not may_manage_organisation(acting_user, organisation):
         raise ObjectNotFound()
     cleaned = _cleaned_organisation(values, organisation)
-    if organisation.is_verified:
+    if organisation.state in (OrganisationState.VERIFIED, OrganisationState.SUSPENDED):
         fixed: dict[str, list[str]] = {
             name: [_("机构已通过核验，此项不能自行修改。如有变更，请联系核验单位。")]
             for name in ("name", "unified_code", "kind", "region")
@@ -156,6 +160,8 @@ def organisation_update(*, organisation_id: int, values: dict[str, Any], acting_
     organisation.save(update_fields=list(cleaned))
     changed = {name: before[name] for name in cleaned if before[name] != str(getattr(organisation, name))}
     audit.record(acting_user, "accounts.organisation.update", organisation, {"before": changed})
+    if SHOWN_FIELDS & changed.keys():
+        outbox.publish(OrganisationChanged(organisation.pk))
     return organisation
 
 
@@ -179,7 +185,12 @@ def organisation_transition(*, organisation_id: int, action: str, acting_user: U
         update_fields=["verified_at", "verification_comment"],
     )
     audit.record(acting_user, f"accounts.organisation.{action}", organisation, {"comment": comment})
-    outbox.publish(OrganisationTransitioned(organisation.pk, action, source, organisation.state, comment))
+    outbox.publish_many(
+        [
+            OrganisationTransitioned(organisation.pk, action, source, organisation.state, comment),
+            OrganisationChanged(organisation.pk),
+        ]
+    )
     return organisation
 
 

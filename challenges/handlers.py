@@ -1,5 +1,6 @@
 """What the clock does in 揭榜挂帅, and who may download its files."""
 
+from accounts.events import OrganisationChanged
 from challenges.events import OpeningStep
 from challenges.models import Bid, Challenge
 from challenges.selectors import may_download_bid_file, may_download_challenge_file
@@ -7,6 +8,7 @@ from challenges.services.bids import challenges_freeze_due, ciphertexts_destroy
 from challenges.services.clarification import deadlines_remind
 from challenges.services.decision import contracts_flag_late
 from challenges.services.hints import hints_compute
+from challenges.services.movement import challenges_refresh
 from challenges.services.programmes import programmes_collect
 from challenges.services.projects import projects_flag_overdue
 from challenges.services.review import seats_time_out
@@ -20,6 +22,11 @@ def compute_hints(event: OpeningStep) -> None:
     """After each opening, look for signs of collusion; for the supervisor only."""
     if event.step == "done":
         hints_compute(challenge_id=event.challenge_id)
+
+
+@subscribe(OrganisationChanged, name="challenges.refresh")
+def refresh_challenges(event: OrganisationChanged) -> None:
+    challenges_refresh(demander_id=event.organisation_id)
 
 
 every(seconds=1, name="challenges.freeze")(challenges_freeze_due)

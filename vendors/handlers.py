@@ -1,10 +1,18 @@
-"""What the clock does on the supply side, and who may download its files."""
+"""What the clock and changed organisations do on the supply side, and who may download its files."""
 
+from accounts.events import OrganisationChanged
 from core.attachments import register_reader
+from core.outbox import subscribe
 from core.schedule import every
 from vendors.models import VendorProfile
 from vendors.selectors import may_download
-from vendors.services import capabilities_expire, expiry_reminders_announce
+from vendors.services import capabilities_expire, capabilities_refresh, expiry_reminders_announce
+
+
+@subscribe(OrganisationChanged, name="vendors.refresh_capabilities")
+def refresh_capabilities(event: OrganisationChanged) -> None:
+    capabilities_refresh(organisation_id=event.organisation_id)
+
 
 every(seconds=900, name="vendors.expire")(capabilities_expire)
 every(seconds=24 * 3600, name="vendors.remind_of_expiry")(expiry_reminders_announce)

@@ -114,6 +114,14 @@ def vendor_profile_save(*, profile_id: int, acting_user: User, values: Mapping[s
     return profile
 
 
+@transaction.atomic
+def capabilities_refresh(*, organisation_id: int) -> None:
+    """Tell search that an organisation has changed: capabilities show its name; a suspended one's are not matched."""
+    profile = VendorProfile.objects.filter(organisation_id=organisation_id).first()
+    if profile is not None:
+        _touch_capabilities(profile)
+
+
 def _touch_capabilities(profile: VendorProfile) -> None:
     """Documents of a vendor's capabilities show what changed on the vendor."""
     rows = profile.capabilities.exclude(state=CapabilityState.DRAFT)

@@ -3,9 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db import transaction
+from django.db.models import F
+
 from accounts.models import User
 from challenges.events import ChallengeChanged, ChallengeTransitioned
 from challenges.models import Challenge
+from challenges.models.programme import PUBLIC_STATES
 from challenges.states import CHALLENGE_MACHINE
 from core import audit, outbox
 from core.errors import ObjectNotFound
@@ -58,6 +62,14 @@ def move(
         ]
     )
     return challenge
+
+
+@transaction.atomic
+def challenges_refresh(*, demander_id: int) -> None:
+    """Tell search that the demander has changed: its published challenges show its name."""
+    rows = Challenge.objects.filter(demander_id=demander_id, state__in=PUBLIC_STATES)
+    rows.update(document_version=F("document_version") + 1)
+    outbox.publish_many(ChallengeChanged(key, version) for key, version in rows.values_list("pk", "document_version"))
 
 
 def touch(challenge: Challenge) -> None:

@@ -15,6 +15,7 @@ from scenarios.services.demands import (
     scenario_save,
     scenario_submit,
     scenarios_expire,
+    scenarios_refresh,
     tags_named,
     validity_end,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "scenario_save",
     "scenario_submit",
     "scenarios_expire",
+    "scenarios_refresh",
     "tags_named",
     "validity_end",
 ]

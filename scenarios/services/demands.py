@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -263,6 +264,14 @@ def _touch(scenario: Scenario) -> None:
     scenario.updated_at = now()
     if scenario.state != ScenarioState.DRAFT:
         outbox.publish(ScenarioChanged(scenario.pk, scenario.document_version))
+
+
+@transaction.atomic
+def scenarios_refresh(*, owner_id: int) -> None:
+    """Tell search that the demander has changed: its demands show its name, kind and region."""
+    rows = Scenario.objects.filter(owner_id=owner_id).exclude(state=ScenarioState.DRAFT)
+    rows.update(document_version=F("document_version") + 1)
+    outbox.publish_many(ScenarioChanged(key, version) for key, version in rows.values_list("pk", "document_version"))
 
 
 def move(

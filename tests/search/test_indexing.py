@@ -7,11 +7,16 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.core.management import call_command
 
+from accounts.enums import OrganisationState, Role
+from accounts.models import Organisation
+from accounts.services import organisation_transition, organisation_update
 from core import relay
 from core.clock import frozen
 from core.errors import ServiceUnavailable
+from core.models import OutboxEvent
 from scenarios.models import Scenario
 from search import indexing
 from search.contract import IndexMissing, Query, WriterBusy
@@ -19,7 +24,16 @@ from search.documents import INDEXES
 from search.engines import embedded, get_engine
 from search.enums import BuildState
 from search.models import IndexBuild
-from tests.factories import make_capability, make_listed_capability, make_listed_scenario, make_pooled_scenario
+from search.services import search
+from tests.factories import (
+    make_capability,
+    make_listed_capability,
+    make_listed_scenario,
+    make_organisation,
+    make_person,
+    make_pooled_scenario,
+    make_scenario,
+)
 from vendors.models import Capability
 
 pytestmark = [pytest.mark.django_db, pytest.mark.engine, pytest.mark.usefixtures("engine")]
@@ -286,3 +300,48 @@ def test_private_contacts_are_in_no_document(clock):
         assert "不公" not in document
         assert "13900000000" not in document
     assert Scenario.objects.get().private_contact_name == "王不公开"
+
+
+def test_capabilities_of_a_suspended_vendor_are_not_matched_until_it_is_restored(clock):
+    indexing.heal()
+    capability, other = make_listed_capability(), make_listed_capability()
+    relay.drain()
+    province = make_person(Role.PROVINCIAL_REVIEWER)
+    organisation = capability.vendor.organisation
+
+    organisation_transition(
+        organisation_id=organisation.pk, action="suspend", acting_user=province, comment="执照已被吊销"
+    )
+    relay.drain()
+    assert keys("capability_match") == [str(other.pk)]
+
+    organisation_transition(organisation_id=organisation.pk, action="restore", acting_user=province)
+    relay.drain()
+    assert keys("capability_match") == sorted([str(capability.pk), str(other.pk)])
+    assert all(indexing.check(name).is_clean for name in INDEXES)
+
+
+def test_demands_are_found_by_their_owners_new_name(clock):
+    indexing.heal()
+    owner = make_organisation(name="滨海市数据资源管理办公室")
+    scenario, draft = make_listed_scenario(owner), make_scenario(owner)
+    relay.drain()
+    manager = make_person(Role.ORGANISATION_MANAGER, organisation=owner)
+    Organisation.objects.filter(pk=owner.pk).update(state=OrganisationState.RETURNED)
+
+    organisation_update(organisation_id=owner.pk, values={"name": "滨海市大数据中心"}, acting_user=manager)
+    relay.drain()
+    found = [
+        [item.obj.pk for item in search(kind="scenario", text=text, viewer=AnonymousUser()).items]
+        for text in ("滨海市大数据中心", "资源管理办公室")
+    ]
+    assert found == [[scenario.pk], []]
+    assert Scenario.objects.get(pk=draft.pk).document_version == draft.document_version
+
+
+def test_what_search_does_not_show_of_an_organisation_touches_no_document(clock):
+    owner = make_organisation(state=OrganisationState.RETURNED)
+    manager = make_person(Role.ORGANISATION_MANAGER, organisation=owner)
+    before = OutboxEvent.objects.count()
+    organisation_update(organisation_id=owner.pk, values={"office_phone": "0531-86000000"}, acting_user=manager)
+    assert OutboxEvent.objects.count() == before
