@@ -72,8 +72,10 @@ def name_the_empty_choice(form: forms.BaseForm) -> None:
         if isinstance(field, forms.ModelChoiceField):
             if field.empty_label == DASHES:
                 field.empty_label = label
-        elif isinstance(field, forms.ChoiceField) and any(text == DASHES for _value, text in field.choices):
-            field.choices = [(value, label if text == DASHES else text) for value, text in field.choices]
+        elif isinstance(field, forms.ChoiceField):
+            choices: list[tuple[Any, Any]] = list(field.choices)  # type: ignore[arg-type]  # read, it is always a list
+            if any(text == DASHES for _value, text in choices):
+                field.choices = [(value, label if text == DASHES else text) for value, text in choices]
 
 
 def input_attributes(form: forms.BaseForm) -> None:
