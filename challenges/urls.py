@@ -1,13 +1,16 @@
 """Addresses of 揭榜挂帅. Public ones are permanent: /challenges/lists/2026-1/, /challenges/JB2026-001/."""
 
+from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
+from challenges.feeds import ChallengeFeed, ProgrammeFeed
 from challenges.views import actions, desk, integrity, public, sealing
 
 app_name = "challenges"
 
 urlpatterns = [
     path("challenges/", public.catalogue, name="catalogue"),
+    path("challenges/feed.atom", login_not_required(ProgrammeFeed()), name="feed"),
     path("challenges/lists/", public.lists, name="lists"),
     path("challenges/lists/<str:code>/", public.annual_list, name="list"),
     path("challenges/lists/<str:code>/download/<str:form>/", public.list_download, name="list_download"),
@@ -17,6 +20,7 @@ urlpatterns = [
     path("challenges/results/", public.results, name="results"),
     path("challenges/verify/", sealing.verifier, name="verifier"),
     path("challenges/<str:key>/", public.challenge, name="challenge"),
+    path("challenges/<str:key>/feed.atom", login_not_required(ChallengeFeed()), name="challenge_feed"),
     path("challenges/<str:key>/call.json", sealing.call, name="call"),
     path("challenges/<str:key>/record.json", public.record, name="record"),
     path("desk/challenges/", desk.board, name="board"),

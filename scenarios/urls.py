@@ -1,13 +1,16 @@
 """Addresses of demands and lists. Public ones are permanent: /lists/2026Q4/, /scenarios/2026Q4-001/."""
 
+from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
+from scenarios.feeds import QuarterlyListFeed
 from scenarios.views import drafts, imports, listmaking, public, reviews
 
 app_name = "scenarios"
 
 urlpatterns = [
     path("lists/", public.lists, name="lists"),
+    path("lists/feed.atom", login_not_required(QuarterlyListFeed()), name="feed"),
     path("lists/<str:code>/", public.list_detail, name="list"),
     path("lists/<str:code>/print/", public.list_print, name="list_print"),
     path("lists/<str:code>/download/<str:form>/", public.list_download, name="list_download"),

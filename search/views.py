@@ -35,7 +35,7 @@ def results(request: HttpRequest) -> HttpResponse:
             kind=kind,
             viewer=request.user,
             text=text,
-            filters=_filters(request.GET, kind),
+            filters=filters_of(request.GET, kind),
             sort=request.GET.get("sort", ""),
             page=request.GET.get("page", 1),
             page_size=request.GET.get("size", 20),
@@ -60,7 +60,7 @@ def results(request: HttpRequest) -> HttpResponse:
     return render(request, template, context, status=400 if problem else 200)
 
 
-def _filters(given: QueryDict, kind: str) -> dict[str, list[str]]:
+def filters_of(given: QueryDict, kind: str) -> dict[str, list[str]]:
     facets = KINDS[kind].facets if kind in KINDS else ()
     return {name: given.getlist(name) for name in facets if name in given}
 
@@ -167,7 +167,7 @@ def save(request: HttpRequest) -> HttpResponse:
             name=form.cleaned_data["name"],
             kind=kind,
             text=query.get("q", ""),
-            filters=_filters(query, kind),
+            filters=filters_of(query, kind),
             sort=query.get("sort", ""),
         )
     except DomainError as error:
