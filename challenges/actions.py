@@ -268,7 +268,7 @@ CHALLENGE_ACTIONS: Mapping[str, Action] = {
         _("定榜"),
         lambda user, obj, data: decision.challenge_award(challenge_id=obj.pk, acting_user=user),
         _challenge("award"),
-        note=_("公示期满且没有未办结的异议才能定榜。中榜和未中榜单位同时收到通知。"),
+        note=_("公示期满且没有未办结的异议才能定榜。所有申请单位同时收到通知。"),
         main=True,
     ),
     "assess_stage": Action(

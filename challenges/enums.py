@@ -15,6 +15,16 @@ class ProgrammeModel(models.TextChoices):
     SHORTLIST = "M4", _("入围测试")
 
 
+def outcome_name(text: object, model: str) -> str:
+    """What an outcome is called in a programme of that model.
+
+    In M4 a bid is shortlisted (入围) where others are awarded (中榜): who has won (优胜) is known after the test only
+    (工信厅科函〔2023〕235号; domain.md §2.1).
+    """
+    name = str(text)
+    return name.replace(str(_("中榜")), str(_("入围"))) if model == ProgrammeModel.SHORTLIST else name
+
+
 class ProgrammeState(models.TextChoices):
     PREPARING = "preparing", _("筹备中")
     CALLING = "calling", _("征集中")

@@ -198,10 +198,10 @@ def credit_is_clear(_challenge: Challenge, context: Context) -> list[Reason]:
     return list(context.get("credit_reasons", ()))
 
 
-def every_award_is_signed(_challenge: Challenge, context: Context) -> list[Reason]:
+def every_award_is_signed(challenge: Challenge, context: Context) -> list[Reason]:
     if context.get("all_contracted"):
         return []
-    return [Reason("contracts_missing", _("还有中榜单位没有完成任务书签署。"))]
+    return [Reason("contracts_missing", challenge.outcome_name(_("还有中榜单位没有完成任务书签署。")))]
 
 
 def every_project_is_closed(_challenge: Challenge, context: Context) -> list[Reason]:

@@ -438,7 +438,7 @@ def bid_concluded(event: BidConcluded) -> None:
         key=f"{bid.pk}:{event.outcome}",
         values={
             "title": bid.challenge.title,
-            "outcome": str(OUTCOMES.get(event.outcome, event.outcome)),
+            "outcome": bid.challenge.outcome_name(OUTCOMES.get(event.outcome, event.outcome)),
             "scores": scores,
             "reason": comment_sentence(bid.disqualified_reason or bid.form_comment),
         },

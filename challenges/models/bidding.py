@@ -56,6 +56,11 @@ class Bid(models.Model):
     def __str__(self) -> str:
         return f"{self.challenge.code} · {self.public_id.hex[:8]}"
 
+    def get_state_display(self) -> str:  # type: ignore[no-redef]  # instead of Django's own
+        name = str(dict(BidState.choices).get(self.state, self.state))
+        named_by_programme = (BidState.PROPOSED, BidState.NOT_SELECTED, BidState.AWARDED)
+        return self.challenge.outcome_name(name) if self.state in named_by_programme else name
+
     @property
     def technical_content(self) -> dict[str, Any] | None:
         """What the technical envelope held; None before it was opened and after it was erased."""

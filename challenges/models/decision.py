@@ -62,6 +62,9 @@ class Award(models.Model):
     def __str__(self) -> str:
         return f"{self.decision_id} {self.bid_id}"
 
+    def get_state_display(self) -> str:  # type: ignore[no-redef]  # instead of Django's own
+        return self.bid.challenge.outcome_name(dict(AwardState.choices).get(self.state, self.state))
+
 
 class Publicity(models.Model):
     """A 公示 with explicit first and last day and the calendars they were computed by (V09)."""

@@ -15,6 +15,7 @@ from challenges.enums import (
     ProgrammeState,
     QuestionState,
     SelectionMethod,
+    outcome_name,
 )
 from core.clock import now
 from core.models import Category, Industry, Region
@@ -211,6 +212,19 @@ class Challenge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.title}" if self.code else self.title
+
+    def get_state_display(self) -> str:  # type: ignore[no-redef]  # instead of Django's own
+        name = str(dict(ChallengeState.choices).get(self.state, self.state))
+        # Only these states' names depend on the programme, which a plain list of challenges need not have read.
+        return self.outcome_name(name) if self.state in (ChallengeState.AWARDED, ChallengeState.AWARD_LAPSED) else name
+
+    def outcome_name(self, text: object) -> str:
+        """A text about an outcome in the words of this challenge's programme."""
+        return outcome_name(text, self.programme.model)
+
+    @property
+    def award_name(self) -> str:
+        return self.outcome_name(_("中榜"))
 
     @property
     def is_public(self) -> bool:

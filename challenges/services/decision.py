@@ -60,7 +60,7 @@ def decision_reasons(challenge: Challenge, winners: Sequence[Mapping[str, Any]],
     results = {str(row.bid.public_id): row for row in ranked_results(challenge) if row.bid is not None}
     reasons = []
     if not winners:
-        return [Reason("winners_missing", _("请至少选择一个拟中榜单位。"), "winners")]
+        return [Reason("winners_missing", challenge.outcome_name(_("请至少选择一个拟中榜单位。")), "winners")]
     if len(winners) > sheet.race_maximum:
         reasons.append(Reason("race_too_many", _("同时支持的单位最多 %d 家。") % sheet.race_maximum, "winners"))
     # In M4 several are shortlisted in one direction, at their own cost: neither grants nor routes are compared.
@@ -80,12 +80,18 @@ def decision_reasons(challenge: Challenge, winners: Sequence[Mapping[str, Any]],
         if result.below_minimum:
             reasons.append(
                 Reason(
-                    "winner_below_minimum", _("“%s”有指标低于最低分，不能中榜。") % result.bid.organisation, "winners"
+                    "winner_below_minimum",
+                    challenge.outcome_name(_("“%s”有指标低于最低分，不能中榜。")) % result.bid.organisation,
+                    "winners",
                 )
             )
         if sound_price(result.bid.price_content) is None:
             reasons.append(
-                Reason("winner_price", _("“%s”没有有效的报价，不能中榜。") % result.bid.organisation, "winners")
+                Reason(
+                    "winner_price",
+                    challenge.outcome_name(_("“%s”没有有效的报价，不能中榜。")) % result.bid.organisation,
+                    "winners",
+                )
             )
         grant = row.get("grant_fen")
         if (
@@ -251,7 +257,9 @@ def publicity_start(*, challenge_id: int, acting_user: User) -> Publicity:
         for reason in credit_check(gate=CreditGate.PUBLICITY, codes=list(member_codes(award.bid)), bid=award.bid)
     ]
     if not awards:
-        reasons.append(Reason("awards_missing", _("当前决策没有有效的拟中榜单位，请重新决策。")))
+        reasons.append(
+            Reason("awards_missing", challenge.outcome_name(_("当前决策没有有效的拟中榜单位，请重新决策。")))
+        )
     move(challenge, "publicise", acting_user=acting_user, context={"credit_reasons": reasons})
     publicity = Publicity.objects.create(
         challenge=challenge,
@@ -489,7 +497,9 @@ def challenge_award(*, challenge_id: int, acting_user: User) -> Challenge:
         for reason in credit_check(gate=CreditGate.CONTRACT, codes=list(member_codes(award.bid)), bid=award.bid)
     ]
     if not awards:
-        reasons.append(Reason("awards_missing", _("当前决策没有有效的拟中榜单位，请重新决策并公示。")))
+        reasons.append(
+            Reason("awards_missing", challenge.outcome_name(_("当前决策没有有效的拟中榜单位，请重新决策并公示。")))
+        )
     challenge.awarded_at = now()
     move(
         challenge,

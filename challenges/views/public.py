@@ -55,7 +55,7 @@ STATE_FILTERS: dict[str, tuple[Any, tuple[str, ...]]] = {
         ),
     ),
     "publicity": (gettext_lazy("公示中"), (ChallengeState.PUBLICITY, ChallengeState.PUBLICITY_SUSPENDED)),
-    "running": (gettext_lazy("已中榜"), (ChallengeState.AWARDED, ChallengeState.CONTRACTED)),
+    "running": (gettext_lazy("已中榜（入围）"), (ChallengeState.AWARDED, ChallengeState.CONTRACTED)),
     "ended": (
         gettext_lazy("已结束"),
         (
@@ -135,7 +135,7 @@ def challenge(request: HttpRequest, key: str) -> HttpResponse:
         "publicities": found.publicities.exclude(state="void") if found.published_at else (),
         "awards": _public_awards(found),
         "experts": _public_experts(found),
-        "projects": found.projects.filter(result_published_at__isnull=False),
+        "projects": found.projects.filter(result_published_at__isnull=False).select_related("solver"),
         "address": request.build_absolute_uri(),
     }
     if sees_working_file(request.user, found):

@@ -3,14 +3,18 @@
 from datetime import date, timedelta
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from challenges import records, selectors
 from challenges.enums import BidState, ChallengeState, EnvelopeKind, ProjectState
 from challenges.models import Award, Bid, Project
 from challenges.sealing.verification import Anchors, verify_record
 from challenges.services import bids, decision, projects
+from core import relay
 from core.clock import frozen
 from core.errors import GuardFailed
+from notifications.models import Notification
 from tests.factories import challenges as make
 
 pytestmark = pytest.mark.django_db
@@ -118,6 +122,16 @@ def test_a_shortlist_works_at_its_own_cost_is_tested_together_and_who_fails_stop
     with frozen(make.after_deadline(challenge) + timedelta(days=8)):
         decision.challenge_award(challenge_id=challenge.pk, acting_user=stage.approver)
         assert set(Bid.objects.values_list("state", flat=True)) == {BidState.AWARDED}
+        challenge.refresh_from_db()
+        named = [challenge, *challenge.bids.all(), *Award.objects.all()]
+        assert {row.get_state_display() for row in named} == {"已入围", "入围"}
+        page = Client().get(reverse("challenges:challenge", args=[challenge.code])).content.decode()
+        assert "入围单位" in page
+        assert "中榜" not in page
+        relay.drain()
+        told = Notification.objects.filter(topic="challenge.bid_concluded").values_list("body", flat=True)
+        assert len(told) == len(names)
+        assert not [body for body in told if "中榜" in body or "入围" not in body]
         racers = [
             make.contract(
                 stage, award, users[award.bid.organisation.name], starts_on=date(2027, 1, 4), own_fen=100_000_000
