@@ -7,6 +7,7 @@ import gc
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -122,6 +123,22 @@ def _set_aside() -> None:
     gc.freeze()
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No passes of the garbage collector while one match is weighed: eight would look at thousands of objects of which
+    none is garbage (2 to 11 ms of some 25). What is dropped is freed as ever; only cycles wait, for a moment.
+
+    Whoever found it running starts it again, so that it runs in the end however threads overlap.
+    """
+    was_running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_running:
+            gc.enable()
+
+
 @dataclass(frozen=True)
 class _Proposed:
     """What the engine answered for one subject, and the seconds it took."""
@@ -170,8 +187,9 @@ def _rank(
     for number in range(1, PAGES + 1):
         started = time.perf_counter()
         known = {candidate.identity for candidate in candidates}
-        candidates += [candidate_from(hit, proposed.vector) for hit in results.hits if hit.id not in known]
-        ranking = weigh(subject, candidates, statistics, profile, explained=explained)
+        with _uncollected():
+            candidates += [candidate_from(hit, proposed.vector) for hit in results.hits if hit.id not in known]
+            ranking = weigh(subject, candidates, statistics, profile, explained=explained)
         weighing_seconds += time.perf_counter() - started
         if len(ranking.ranked) >= ENOUGH or len(results.hits) < page or number == PAGES:
             break

@@ -7,7 +7,7 @@ nothing here reads a database, a clock or a setting. Same inputs, same order.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from search.analysis import PackedText, is_han, normalise, term_id, tokens, words_and_phrases
@@ -610,6 +610,8 @@ def freshness(day: int | None, today: int | None, profile: Profile) -> float | N
 
 def missing_credentials(demand: Facts, supply: Facts, today: int | None) -> list[str]:
     """Required credentials that none of the valid ones held answers to (either name contains the other)."""
+    if not demand.required_credentials:
+        return []
     held = [_plain(name) for name, until in supply.credentials if not until or today is None or until >= today]
     return [
         name
@@ -618,7 +620,9 @@ def missing_credentials(demand: Facts, supply: Facts, today: int | None) -> list
     ]
 
 
+@lru_cache(maxsize=4096)
 def _plain(text: str) -> str:
+    """Names of credentials are few, and each is compared with very many candidates."""
     return "".join(normalise(text).split())
 
 

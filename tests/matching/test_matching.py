@@ -1,5 +1,6 @@
 """Matching as the product does it: both directions, frozen runs, lists in the background, recommendations."""
 
+import gc
 import json
 from datetime import date, timedelta
 
@@ -218,6 +219,31 @@ def test_confirmed_cases_weigh_more_than_claimed_ones(shelf):
 
 
 # --- frozen runs -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("was_running", [True, False])
+def test_the_collector_of_garbage_is_after_a_match_as_it_was_before_even_after_a_failure(
+    shelf, was_running, monkeypatch
+):
+    seen: list[bool] = []
+    text = {"title": DRAINAGE["title"], "body": DRAINAGE["description"]}
+
+    def broken(*_arguments, **_options):
+        seen.append(gc.isenabled())
+        raise ZeroDivisionError
+
+    try:
+        if not was_running:
+            gc.disable()
+        services.text_match(**text)
+        assert gc.isenabled() is was_running
+        monkeypatch.setattr("matching.matcher.weigh", broken)
+        with pytest.raises(ZeroDivisionError):
+            services.text_match(**text)
+        assert gc.isenabled() is was_running
+    finally:
+        gc.enable()
+    assert seen == [False]
 
 
 def test_a_run_freezes_what_it_was_made_from(shelf):
