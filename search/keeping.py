@@ -16,6 +16,7 @@ from django.db.models import Exists, Max, Min, OuterRef
 from search.documents.base import Index
 from search.documents.sources import Source
 from search.models import KeptDocument
+from search.rows import rows_of
 from search.statistics import TermStatistics
 
 #: Documents in one statement.
@@ -45,7 +46,7 @@ def take(index: Index, sources: Sequence[Source], statistics: TermStatistics) ->
     )
     return {
         key: bytes(document)
-        for key, digest, document in rows.order_by().values_list("key", "sources", "document")
+        for key, digest, document in rows_of(rows.order_by().values_list("key", "sources", "document"))
         if wanted.get(key) == bytes(digest)
     }
 

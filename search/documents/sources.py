@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import orjson
 from django.db.models import Model, QuerySet
 
+from search.rows import rows_of
+
 
 class Source(NamedTuple):
     """What was read of a row: its key, its version, the values (related ones at the end) and their digest."""
@@ -59,7 +61,7 @@ class Sources:
         wanted = set(keys)
         rows = queryset.filter(**_among(keys)).order_by().prefetch_related(None)
         values_of_rows = rows.values_list("pk", "document_version", *self.columns)
-        own = sorted((values for values in values_of_rows if values[0] in wanted), key=itemgetter(0))
+        own = sorted((values for values in rows_of(values_of_rows) if values[0] in wanted), key=itemgetter(0))
         keys = [values[0] for values in own]
         related = [self._read_related(entry, columns, keys) for entry, columns in self._related] if keys else []
         found = [(*values, *(rows.get(values[0], ()) for rows in related)) for values in own]
@@ -73,7 +75,7 @@ class Sources:
         paths = [f"{entry.lookup}__{column}" for column in columns]
         rows = self.model._default_manager.filter(**_among(keys), **{f"{entry.lookup}__isnull": False})
         found: dict[int, list[Any]] = {}
-        for key, *values in rows.order_by().values_list("pk", *paths):
+        for key, *values in rows_of(rows.order_by().values_list("pk", *paths)):
             found.setdefault(key, []).append(tuple(values))
         ordering = _model_behind(self.model, entry.lookup)._meta.ordering
         return {key: _in_order(entry, columns, ordering, values) for key, values in found.items()}
