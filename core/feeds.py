@@ -36,7 +36,7 @@ class PublicFeed(Feed):
     """The frame of every feed: what remains to be said is its title, its page and its entries (newest first)."""
 
     feed_type = Atom1Feed
-    language = settings.LANGUAGE_CODE
+    language = "zh-CN"
 
     def author_name(self) -> str:
         return settings.SITE_IDENTITY["organiser"] or gettext(settings.SITE_IDENTITY["name"])

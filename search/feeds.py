@@ -35,6 +35,9 @@ class SearchFeed(PublicFeed):
     def link(self, found: tuple[SearchPage, str]) -> str:
         return f"{reverse('search:results')}?{found[1]}"
 
+    def feed_url(self, found: tuple[SearchPage, str]) -> str:
+        return f"{reverse('search:feed')}?{found[1]}"
+
     def items(self, found: tuple[SearchPage, str]) -> list[FeedEntry]:
         page = found[0]
         if page.relaxed:

@@ -51,6 +51,8 @@ class FaultServer:
         self.connections = 0
         self._listener: socket.socket | None = None
         self._open: list[socket.socket] = []
+        #: Held while a connection is taken or all are closed: none may slip in between and be left open.
+        self._taking = threading.Lock()
         self._threads: list[threading.Thread] = []
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
@@ -68,19 +70,20 @@ class FaultServer:
 
     def refuse(self) -> None:
         """Close the port and every connection."""
-        if self._listener is not None:
-            with suppress(OSError):
-                self._listener.shutdown(socket.SHUT_RDWR)
-            self._listener.close()
-            self._listener = None
-        for connection in self._open:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
-        self._open.clear()
-        for thread in self._threads:
+        with self._taking:
+            if self._listener is not None:
+                with suppress(OSError):
+                    self._listener.shutdown(socket.SHUT_RDWR)
+                self._listener.close()
+                self._listener = None
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+                connection.close()
+            self._open.clear()
+            ended, self._threads = self._threads, []
+        for thread in ended:
             thread.join(5)
-        self._threads.clear()
 
     def _begin(self, work: Callable[[socket.socket], None], given: socket.socket) -> None:
         thread = threading.Thread(target=work, args=(given,), daemon=True)
@@ -93,9 +96,13 @@ class FaultServer:
                 connection, _address = listener.accept()
             except OSError:
                 return
-            self.connections += 1
-            self._open.append(connection)
-            self._begin(self._serve, connection)
+            with self._taking:
+                if listener is not self._listener:
+                    connection.close()
+                    return
+                self.connections += 1
+                self._open.append(connection)
+                self._begin(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError):

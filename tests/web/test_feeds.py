@@ -137,6 +137,9 @@ def test_a_search_can_be_followed_and_shows_only_what_is_public(clock, client):
         (row.title, reverse("scenarios:scenario", args=[row.key])) for row in (newer, older)
     ]
     assert entries(client, f"{reverse('search:feed')}?q=电梯鲸鱼") == []
+    answer = client.get(f"{reverse('search:feed')}?q=海洋&kind=scenario")
+    links = {link.get("rel"): link.get("href") for link in ElementTree.fromstring(answer.content).iter(f"{ATOM}link")}
+    assert links["self"] == "http://testserver/search/feed.atom?q=%E6%B5%B7%E6%B4%8B&kind=scenario"
     assert Scenario.objects.get(pk=pooled.pk).state == "pooled"
 
 
