@@ -32,6 +32,8 @@ PUBLIC = {
     "attachment",
     # 揭榜挂帅: what is published, and the means to check it (challenges/views).
     "challenge",
+    "challenge_feed",
+    "feed",
     "programme",
     "publicities",
     "publicity",
