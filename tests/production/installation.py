@@ -122,8 +122,19 @@ class Installation:
                 self.kill(process)
 
 
+def takes_connections(database_url: str) -> bool:
+    try:
+        with psycopg.connect(database_url, connect_timeout=2) as connection:
+            connection.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
 def _database(servers: dict[str, str], name: str, statement: str) -> str:
     """Run `statement` about the database `name` on the test server; returns the database's address."""
+    # A server that a drill has brought down may still be recovering: its refusal must not hide what went wrong before.
+    until(lambda: takes_connections(servers["TEST_DATABASE_URL"]), seconds=60, what="the database server is there")
     with psycopg.connect(servers["TEST_DATABASE_URL"], autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(sql.Identifier(name)))  # type: ignore[arg-type]
     return urlunsplit(urlsplit(servers["TEST_DATABASE_URL"])._replace(path=f"/{name}"))

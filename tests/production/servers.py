@@ -8,10 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
-import psycopg
-
 from tests.mail_server import free_port
-from tests.production.installation import until
+from tests.production.installation import takes_connections, until
 
 PASSWORD = "drill-only"
 RABBITMQ_BIN = Path("/usr/lib/rabbitmq/bin")
@@ -145,7 +143,8 @@ class RabbitMQ:
 class PostgreSQL:
     """A cluster of its own, durable as in production (fsync and synchronous_commit are on)."""
 
-    def __init__(self, folder: Path, settings: str = "") -> None:
+    def __init__(self, folder: Path, settings: str = "", log_folder: Path | None = None) -> None:
+        """`log_folder`: where the write-ahead log lies, if not beside the data."""
         self.settings = settings
         programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
         if not programs:
@@ -154,7 +153,12 @@ class PostgreSQL:
         folder.mkdir(mode=0o700, exist_ok=True)
         (folder / "password").write_text(PASSWORD, encoding="ascii")
         give(folder, "postgres")
-        self._run("initdb", "-D", str(folder / "data"), "-E", "UTF8", "--locale=C.UTF-8", "-A", "scram-sha-256")
+        options = ["-D", str(folder / "data"), "-E", "UTF8", "--locale=C.UTF-8", "-A", "scram-sha-256"]
+        if log_folder is not None:
+            log_folder.mkdir(mode=0o700)
+            give(log_folder, "postgres")
+            options += ["--waldir", str(log_folder)]
+        self._run("initdb", *options)
 
     def _run(self, program: str, *arguments: str) -> None:
         more = ["-U", "postgres", f"--pwfile={self.folder / 'password'}"] if program == "initdb" else []
@@ -184,12 +188,7 @@ class PostgreSQL:
         return time.monotonic() - begun
 
     def answers(self) -> bool:
-        try:
-            with psycopg.connect(self.url(), connect_timeout=2) as connection:
-                connection.execute("SELECT 1")
-        except psycopg.OperationalError:
-            return False
-        return True
+        return takes_connections(self.url())
 
     def stop_immediately(self) -> None:
         """No checkpoint, no farewell: what `kill -9` leaves, with the shared memory cleaned up."""
@@ -211,6 +210,10 @@ class PostgreSQL:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         return not pids
+
+    def is_running(self) -> bool:
+        """Whether there is a server, be it one that is recovering."""
+        return bool(self._processes())
 
     def _processes(self) -> list[int]:
         """Every process of the cluster stands in its data folder."""
