@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from challenges.enums import ChallengeState, OpeningState, PublicityState
-from challenges.models import Challenge, Publicity
+from challenges.models import Challenge, Project, Publicity
 from challenges.selectors import (
     challenge_for,
     public_challenges,
@@ -45,16 +45,13 @@ class ProgrammeFeed(PublicFeed):
         ]
         closed = public_challenges().filter(frozen_at__isnull=False).order_by("-frozen_at")[:LONGEST_FEED]
         noticed = public_publicities().order_by("-started_at")[:LONGEST_FEED]
-        results = [
-            FeedEntry(
-                _("成果：{title}").format(title=row.result_title or row.challenge.title),
-                f"{reverse('challenges:results')}#{row.public_id}",
-                row.result_published_at,
-                row.result_text,
-            )
-            for row in published_results()[:LONGEST_FEED]
-        ]
-        return newest(lists + [_frozen(row) for row in closed] + [_publicity(row) for row in noticed] + results)
+        results = published_results()[:LONGEST_FEED]
+        return newest(
+            lists
+            + [_frozen(row) for row in closed]
+            + [_publicity(row) for row in noticed]
+            + [_result(row) for row in results]
+        )
 
 
 class ChallengeFeed(PublicFeed):
@@ -108,15 +105,7 @@ class ChallengeFeed(PublicFeed):
             FeedEntry(_("终止"), f"{page}#cancelled", row.at, challenge.closing_comment)
             for row in challenge.chain.filter(kind="cancelled")
         ]
-        entries += [
-            FeedEntry(
-                _("成果：{title}").format(title=row.result_title or challenge.title),
-                f"{reverse('challenges:results')}#{row.public_id}",
-                row.result_published_at,
-                row.result_text,
-            )
-            for row in challenge.projects.filter(result_published_at__isnull=False)
-        ]
+        entries += [_result(row) for row in challenge.projects.filter(result_published_at__isnull=False)]
         return newest(entries)
 
 
@@ -133,6 +122,15 @@ def _frozen(challenge: Challenge) -> FeedEntry:
         f"{_page(challenge)}#frozen",
         challenge.frozen_at,
         _("封存时间：{moment:%Y-%m-%d %H:%M:%S}（北京时间）\n封存根：{root}").format(moment=moment, root=root),
+    )
+
+
+def _result(project: Project) -> FeedEntry:
+    return FeedEntry(
+        _("成果：{title}").format(title=project.result_title or project.challenge.title),
+        f"{reverse('challenges:results')}#{project.public_id}",
+        project.result_published_at,
+        project.result_text,
     )
 
 

@@ -1,4 +1,4 @@
-"""What the clock does in 揭榜挂帅, and who may download its files."""
+"""What the clock and changed organisations do in 揭榜挂帅, and who may download its files."""
 
 from accounts.events import OrganisationChanged
 from challenges.events import OpeningStep

@@ -8,7 +8,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.test import Client
 from django.urls import reverse
 
-from accounts.enums import Role
+from accounts.enums import OrganisationState, Role
+from accounts.models import Organisation
+from accounts.services import organisation_update
 from challenges.enums import EnvelopeKind, SelectionMethod
 from challenges.events import ChallengeChanged
 from challenges.models import AnnualList, Award, Challenge
@@ -73,6 +75,19 @@ def test_a_published_challenge_is_found_by_title_content_demander_number_and_ind
         assert found(text) == [challenge], text
     assert suggest(kind="challenge", text="gkjzx", viewer=NOBODY) == [challenge.title]
     assert indexing.check("challenge").is_clean
+
+
+def test_a_published_challenge_is_found_by_its_demanders_new_name_and_a_need_is_left_alone(stage):
+    challenge = make.make_open_challenge(stage)
+    need = make.make_selected_challenge(stage, challenge.programme)
+    relay.drain()
+    manager = make_person(Role.ORGANISATION_MANAGER, organisation=stage.demander)
+    Organisation.objects.filter(pk=stage.demander.pk).update(state=OrganisationState.RETURNED)
+    organisation_update(organisation_id=stage.demander.pk, values={"name": "渤海湾智慧航运研究院"}, acting_user=manager)
+    assert found("渤海湾智慧航运") == []
+    relay.drain()
+    assert found("渤海湾智慧航运") == [challenge]
+    assert Challenge.objects.get(pk=need.pk).document_version == need.document_version
 
 
 def test_the_match_is_marked_and_the_page_names_number_demander_and_deadline(stage):

@@ -8,11 +8,11 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.enums import Role
-from challenges.models import Challenge
-from challenges.services import bids, clarification
+from challenges.enums import EnvelopeKind
+from challenges.services import bids, clarification, decision
 from core.clock import frozen
 from core.feeds import LONGEST_FEED, FeedEntry, newest
-from scenarios.models import QuarterlyList, Scenario
+from scenarios.models import QuarterlyList
 from scenarios.services import erratum_publish, list_create
 from search import indexing
 from tests.factories import challenges as make
@@ -113,13 +113,46 @@ def test_a_challenges_feed_holds_the_root_at_the_deadline_and_nothing_of_the_bid
         assert f'id="{path.partition("#")[2]}"' in text
 
 
+def test_a_challenges_feed_goes_on_to_its_opening_its_publicity_and_its_award(clock, client):
+    stage = make.make_stage()
+    challenge = make.make_open_challenge(stage)
+    make.hand_in(challenge, make.make_bidder("甲公司"))
+    address = reverse("challenges:challenge_feed", args=[challenge.code])
+    moment = make.after_deadline(challenge)
+    with frozen(moment):
+        bids.challenges_freeze_due()
+        challenge.refresh_from_db()
+        make.open_envelopes(stage, challenge, EnvelopeKind.TECHNICAL)
+        make.pass_formal_check(stage, challenge)
+        make.review_bids(stage, challenge)
+        decision.publicity_start(
+            challenge_id=make.decide(stage, challenge, [make.winner(challenge.bids.get())]).challenge_id,
+            acting_user=stage.approver,
+        )
+    with frozen(moment + timedelta(days=8)):
+        decision.challenge_award(challenge_id=challenge.pk, acting_user=stage.approver)
+        told = entries(client, address)
+    assert sorted(title for title, _path, _text in told) == sorted(
+        [
+            "定榜",
+            f"公示：{challenge}",
+            "已开启：技术标书",
+            "已开启：报价",
+            f"{challenge.code} 揭榜截止，标书封存",
+            "发榜",
+        ]
+    )
+    assert told[0][0] == "定榜"
+    assert told[-1][0] == "发榜"
+    assert len({path for _title, path, _text in told}) == len(told)
+
+
 def test_a_need_not_yet_on_a_list_has_no_feed_not_even_for_its_owner(clock, client):
     stage = make.make_stage(expert_count=0)
     need = make.make_selected_challenge(stage, make.make_programme(stage))
     client.force_login(stage.clerk)
     assert client.get(reverse("challenges:challenge", args=[need.public_id])).status_code == 200
     assert client.get(reverse("challenges:challenge_feed", args=[need.public_id])).status_code == 404
-    assert Challenge.objects.get(pk=need.pk).frozen_at is None
 
 
 def test_a_search_can_be_followed_and_shows_only_what_is_public(clock, client):
@@ -140,7 +173,6 @@ def test_a_search_can_be_followed_and_shows_only_what_is_public(clock, client):
     answer = client.get(f"{reverse('search:feed')}?q=海洋&kind=scenario")
     links = {link.get("rel"): link.get("href") for link in ElementTree.fromstring(answer.content).iter(f"{ATOM}link")}
     assert links["self"] == "http://testserver/search/feed.atom?q=%E6%B5%B7%E6%B4%8B&kind=scenario"
-    assert Scenario.objects.get(pk=pooled.pk).state == "pooled"
 
 
 def test_a_search_that_cannot_be_answered_has_no_feed(clock, client):
