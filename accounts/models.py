@@ -9,11 +9,12 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import OrganisationKind, OrganisationLevel, OrganisationState, Role, TokenScope
 from core.clock import now
+from core.deciding import DecidingModel, DecidingQuerySet
 from core.models import Industry, Region
 from core.transitions import state_check
 
 
-class Organisation(models.Model):
+class Organisation(DecidingModel):
     """An agency, institution, enterprise, university or association.
 
     The unified code (GB 32100-2015) is needed for verification only: an import may name a unit that has none yet
@@ -91,13 +92,13 @@ class User(AbstractUser):
         ).exists()
 
 
-class MembershipQuerySet(models.QuerySet):
+class MembershipQuerySet(DecidingQuerySet):
     def active(self) -> "MembershipQuerySet":
         """Memberships in force: a person who left loses access the same moment (domain.md §6)."""
         return self.filter(ended_at__isnull=True)
 
 
-class Membership(models.Model):
+class Membership(DecidingModel):
     """A person's place in an organisation, with the roles held there."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
@@ -121,7 +122,7 @@ class Membership(models.Model):
         return f"{self.user} @ {self.organisation}"
 
 
-class RoleGrant(models.Model):
+class RoleGrant(DecidingModel):
     """A role held through a membership; who gave it and when stays on record."""
 
     membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="grants")
@@ -142,8 +143,10 @@ class RoleGrant(models.Model):
         return f"{self.membership}: {self.get_role_display()}"
 
 
-class AccessToken(models.Model):
+class AccessToken(DecidingModel):
     """A token for the API: only its hash is kept; it has a scope, an end, and the organisation it acts for."""
+
+    not_deciding = {"last_used_at": "when it was last used"}
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="access_tokens")
     organisation = models.ForeignKey(Organisation, null=True, on_delete=models.CASCADE, related_name="+")

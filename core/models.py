@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core.clock import now
+from core.deciding import DecidingModel
 from core.enums import DeliveryState, ImportState, PublicityClass, RegionLevel, ScanState
 
 # --- audit trail -------------------------------------------------------------------------------------------------
@@ -59,12 +60,15 @@ class AuditHead(models.Model):
         return f"{self.sequence}:{self.hash[:12]}"
 
 
-class AuditAnchor(models.Model):
+class AuditAnchor(DecidingModel):
     """The chain's head as made public on a day: whoever noted it can prove a later change (peers.md §6, 5)."""
 
     day = models.DateField(_("日期"), unique=True)
     sequence = models.PositiveBigIntegerField(_("序号"))
     hash = models.CharField(_("链头"), max_length=64)
+    #: Head of the blocks of row digests at the same moment; 0 and "" before the first.
+    block_sequence = models.PositiveBigIntegerField(_("数据校验组"), default=0, db_default=0)
+    block_hash = models.CharField(_("数据校验链头"), max_length=64, blank=True, default="", db_default="")
     made_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:
@@ -74,6 +78,63 @@ class AuditAnchor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.sequence}:{self.hash[:12]}"
+
+
+# --- digests of rows that decide something (core.row_digests) ----------------------------------------------------
+
+
+class DigestBlock(models.Model):
+    """Digests chained together by the sealer; each block holds on to the one before."""
+
+    sequence = models.PositiveBigIntegerField(unique=True)
+    size = models.PositiveIntegerField()
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+    made_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        ordering = ["sequence"]
+
+    def __str__(self) -> str:
+        return f"{self.sequence}:{self.hash[:12]}"
+
+
+class RowDigest(models.Model):
+    """What a row was when the platform last wrote it, vouched for with a key that is not in the database.
+
+    An empty `digest` says that the platform removed the row. `block` is empty until the sealer chains it.
+    """
+
+    table = models.CharField(max_length=60)
+    row = models.BigIntegerField()
+    #: "label:key" of what the row is part of, so that all of one challenge is found, removed rows included.
+    part_of = models.CharField(max_length=80, blank=True)
+    form = models.CharField(max_length=16, blank=True)
+    key = models.CharField(max_length=16)
+    digest = models.CharField(max_length=64, blank=True)
+    moment = models.DateTimeField(default=now, editable=False)
+    block = models.ForeignKey(DigestBlock, null=True, on_delete=models.PROTECT, related_name="digests")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["table", "row", "id"], name="row_digest_by_row"),
+            models.Index(fields=["part_of", "table", "id"], name="row_digest_by_part"),
+            models.Index(fields=["id"], name="row_digest_unsealed", condition=Q(block__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.table}#{self.row}"
+
+
+class RowForm(models.Model):
+    """Which columns the digests of a table cover, by name: rows digested before a release added one still compare."""
+
+    name = models.CharField(max_length=16, unique=True)
+    table = models.CharField(max_length=60)
+    columns = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.name}"
 
 
 # --- outbox ------------------------------------------------------------------------------------------------------
@@ -275,7 +336,7 @@ class TechnologyTag(models.Model):
 # --- working days ------------------------------------------------------------------------------------------------
 
 
-class WorkdayCalendar(models.Model):
+class WorkdayCalendar(DecidingModel):
     """The State Council's arrangement for one year. Without it no period of that year is computed (V09)."""
 
     year = models.PositiveSmallIntegerField(_("年份"), unique=True)
@@ -292,7 +353,7 @@ class WorkdayCalendar(models.Model):
         return f"{self.year}"
 
 
-class WorkdayException(models.Model):
+class WorkdayException(DecidingModel):
     """A day that differs from Monday-to-Friday: a holiday, or a weekend worked to make up for one."""
 
     calendar = models.ForeignKey(WorkdayCalendar, on_delete=models.CASCADE, related_name="exceptions")
@@ -318,8 +379,10 @@ def attachment_path(attachment: "Attachment", file_name: str) -> str:
     return f"attachments/{key[:2]}/{key}"
 
 
-class Attachment(models.Model):
+class Attachment(DecidingModel):
     """A file beside a record. Private unless somebody entitled made it public (政府信息公开条例 15)."""
+
+    part_columns = ("subject_type", "subject_id")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     subject_type = models.CharField(max_length=60)

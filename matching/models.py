@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core.clock import now
+from core.deciding import DecidingModel
 from core.transitions import state_check
 from matching.enums import Direction, EngagementState, Level, MatchingStage, ProcurementMethod, Trigger
 from scenarios.models import QuarterlyList, Scenario
@@ -15,7 +16,7 @@ from search.models import CollectionStatistics
 from vendors.models import Capability, VendorProfile
 
 
-class ScoringProfile(models.Model):
+class ScoringProfile(DecidingModel):
     """One version of the weights and constants. Never changed: a change is a new version with author and reason."""
 
     version = models.PositiveIntegerField(_("版本"), unique=True)
@@ -190,7 +191,7 @@ class ListMatching(models.Model):
         return int(50 * demands + 50 * vendors)
 
 
-class Engagement(models.Model):
+class Engagement(DecidingModel):
     """对接 between a listed demand and one vendor. The demand's public label follows the furthest of them (§10.7).
 
     Intent, contract and delivery need both sides; one side's word alone is only a claim (V20).

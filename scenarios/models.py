@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation
 from core.clock import now
+from core.deciding import DecidingModel
 from core.enums import AmountUnit
 from core.models import Attachment, Category, ImportBatch, Industry, Region, TechnologyTag
 from core.quarters import Quarter
@@ -35,8 +36,11 @@ PUBLIC_STATES = (
 )
 
 
-class Scenario(models.Model):
+class Scenario(DecidingModel):
     """A digital-scenario demand (数字化应用场景需求; domain.md §3.2)."""
+
+    undecided_states = frozenset({"draft"})
+    not_deciding = {"document_version": "counts changes for search", "updated_at": "when somebody last saved"}
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     code = models.CharField(_("编号"), max_length=20, null=True, blank=True, unique=True)
@@ -177,7 +181,7 @@ class Scenario(models.Model):
         return self.code or str(self.public_id)
 
 
-class ScenarioVersion(models.Model):
+class ScenarioVersion(DecidingModel):
     """The content of a demand as it stood: what was reviewed, frozen into a list, matched."""
 
     scenario = models.ForeignKey(Scenario, on_delete=models.CASCADE, related_name="versions")
@@ -196,7 +200,7 @@ class ScenarioVersion(models.Model):
         return f"{self.scenario} v{self.version}"
 
 
-class ScenarioReview(models.Model):
+class ScenarioReview(DecidingModel):
     """One review and all its defects, returned at once (analogy to 政府信息公开条例 30; domain.md §3.3)."""
 
     scenario = models.ForeignKey(Scenario, on_delete=models.CASCADE, related_name="reviews")
@@ -218,7 +222,7 @@ class ScenarioReview(models.Model):
         return f"{self.get_stage_display()}：{self.get_conclusion_display()}"
 
 
-class FairCompetitionReview(models.Model):
+class FairCompetitionReview(DecidingModel):
     """The conclusion that allows a condition restricting by place, ownership, size or years (V17).
 
     公平竞争审查条例 arts. 12, 17: the exception needs a clause and an end.
@@ -236,8 +240,11 @@ class FairCompetitionReview(models.Model):
         return f"{self.scenario}：{self.reviewer_name}"
 
 
-class QuarterlyList(models.Model):
+class QuarterlyList(DecidingModel):
     """One issue of a quarter's demand list (季度需求清单). Published, it never changes; errata stand beside it."""
+
+    deciding_relations = ("editors",)
+    not_deciding = {"document_version": "counts changes for search"}
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     year = models.PositiveSmallIntegerField(_("年份"))
@@ -289,7 +296,7 @@ class QuarterlyList(models.Model):
         return self.state in (QuarterlyListState.PUBLISHED, QuarterlyListState.ARCHIVED)
 
 
-class ListItem(models.Model):
+class ListItem(DecidingModel):
     """A demand on a list: the frozen text, apart from the demand's live status."""
 
     quarterly_list = models.ForeignKey(QuarterlyList, on_delete=models.CASCADE, related_name="items")
@@ -312,7 +319,7 @@ class ListItem(models.Model):
         return f"{self.number} {self.content.get('title', '')}".strip()
 
 
-class Erratum(models.Model):
+class Erratum(DecidingModel):
     """A numbered correction, shown beside the original (政府信息公开条例 6)."""
 
     quarterly_list = models.ForeignKey(QuarterlyList, on_delete=models.CASCADE, related_name="errata")

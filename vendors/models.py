@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation
 from core.clock import now
+from core.deciding import DecidingModel, DecidingQuerySet
 from core.enums import AmountUnit
 from core.models import Attachment, Category, ImportBatch, Industry, Region, TechnologyTag
 from core.transitions import state_check
@@ -44,8 +45,11 @@ class VendorProfile(models.Model):
         return self.organisation.name
 
 
-class Capability(models.Model):
+class Capability(DecidingModel):
     """What a vendor can do (场景能力; domain.md §3.2)."""
+
+    undecided_states = frozenset({"draft"})
+    not_deciding = {"document_version": "counts changes for search", "updated_at": "when somebody last saved"}
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     code = models.CharField(_("编号"), max_length=20, null=True, blank=True, unique=True)
@@ -126,7 +130,7 @@ class Capability(models.Model):
         return self.code or str(self.public_id)
 
 
-class CapabilityMember(models.Model):
+class CapabilityMember(DecidingModel):
     """A partner in a capability offered jointly (联合体)."""
 
     capability = models.ForeignKey(Capability, on_delete=models.CASCADE, related_name="members")
@@ -143,7 +147,7 @@ class CapabilityMember(models.Model):
         return self.name
 
 
-class CredentialQuerySet(models.QuerySet):
+class CredentialQuerySet(DecidingQuerySet):
     def in_force(self, day) -> "CredentialQuerySet":
         """Credentials that have begun and not ended on `day`."""
         return self.filter(Q(valid_from__isnull=True) | Q(valid_from__lte=day)).filter(
@@ -151,7 +155,7 @@ class CredentialQuerySet(models.QuerySet):
         )
 
 
-class Credential(models.Model):
+class Credential(DecidingModel):
     """A qualification, certificate or licence, with its validity."""
 
     vendor = models.ForeignKey(VendorProfile, on_delete=models.CASCADE, related_name="credentials")
@@ -176,7 +180,7 @@ class Credential(models.Model):
         return self.name
 
 
-class DeliveredCase(models.Model):
+class DeliveredCase(DecidingModel):
     """A delivered project a capability points to. It counts as a track record once its customer confirmed it."""
 
     capability = models.ForeignKey(Capability, on_delete=models.CASCADE, related_name="cases")

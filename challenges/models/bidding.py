@@ -13,14 +13,17 @@ from challenges.enums import BidState, CreditGate, EnvelopeKind
 from challenges.models.programme import Challenge
 from core.clock import now
 from core.content_keys import decrypted, encrypted
+from core.deciding import DecidingModel
 from core.transitions import state_check
 
 
-class Bid(models.Model):
+class Bid(DecidingModel):
     """One organisation's bid for one challenge, across all its accounts (V03).
 
     Before the opening nobody but the bidder learns that the row exists, not even as a number (domain.md §6).
     """
+
+    part_of = ("challenges.challenge", "challenge_id")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="bids")
@@ -97,8 +100,10 @@ class Bid(models.Model):
         return encrypted(self.challenge.content_key, json.dumps(content, ensure_ascii=False).encode()).decode()
 
 
-class BidVersion(models.Model):
+class BidVersion(DecidingModel):
     """One receipted submission. Earlier ones stay as hashes; the last before the deadline counts."""
+
+    part_of = ("challenges.challenge", "bid__challenge_id")
 
     bid = models.ForeignKey(Bid, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
@@ -128,8 +133,10 @@ def envelope_path(envelope: "SealedEnvelope", file_name: str) -> str:
     return f"sealed/{key[:2]}/{key}"
 
 
-class SealedEnvelope(models.Model):
+class SealedEnvelope(DecidingModel):
     """An uploaded ciphertext. It counts once a bid version names it; until then it is only an upload."""
+
+    part_of = ("challenges.challenge", "challenge_id")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="+")
@@ -172,8 +179,10 @@ class BidDraft(models.Model):
         return f"{self.challenge_id} {self.organisation_id} r{self.revision}"
 
 
-class ChainEntry(models.Model):
+class ChainEntry(DecidingModel):
     """A link of a challenge's chain, made under the challenge's row lock (architecture.md §3; docs/sealing.md)."""
+
+    part_of = ("challenges.challenge", "challenge_id")
 
     challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="chain")
     sequence = models.PositiveIntegerField()
@@ -193,7 +202,7 @@ class ChainEntry(models.Model):
         return f"{self.challenge_id}#{self.sequence} {self.kind}"
 
 
-class CreditEntry(models.Model):
+class CreditEntry(DecidingModel):
     """A dishonesty entry with its statutory basis and end; past its end it is not used (domain.md §2.9)."""
 
     organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="credit_entries")
@@ -216,8 +225,10 @@ class CreditEntry(models.Model):
         return f"{self.document_number} {self.organisation_id}"
 
 
-class CreditCheck(models.Model):
+class CreditCheck(DecidingModel):
     """Evidence that credit was looked at: when, at which gate, what was found."""
+
+    part_of = ("challenges.challenge", "bid__challenge_id")
 
     organisation = models.ForeignKey(Organisation, null=True, on_delete=models.CASCADE, related_name="+")
     unified_code = models.CharField(max_length=18, blank=True)

@@ -12,11 +12,14 @@ from challenges.enums import AwardState, ObjectionState, PublicityState
 from challenges.models.bidding import Bid
 from challenges.models.programme import AnnualList, Challenge
 from core.clock import now
+from core.deciding import DecidingModel
 from core.transitions import state_check
 
 
-class Decision(models.Model):
+class Decision(DecidingModel):
     """What the meeting decided: minutes, who sat, and why where it departs from the ranking."""
+
+    part_of = ("challenges.challenge", "challenge_id")
 
     challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="decisions")
     number = models.PositiveSmallIntegerField()
@@ -38,8 +41,11 @@ class Decision(models.Model):
         return f"{self.challenge_id} {self.minutes_number}"
 
 
-class Award(models.Model):
+class Award(DecidingModel):
     """A bid the decision proposes or awards; two or more of one decision run as a race (赛马)."""
+
+    part_of = ("challenges.challenge", "decision__challenge_id")
+    not_deciding = {"late_told_at": "when people were reminded"}
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="awards")
@@ -66,8 +72,10 @@ class Award(models.Model):
         return self.bid.challenge.outcome_name(dict(AwardState.choices).get(self.state, self.state))
 
 
-class Publicity(models.Model):
+class Publicity(DecidingModel):
     """A 公示 with explicit first and last day and the calendars they were computed by (V09)."""
+
+    part_of = ("challenges.challenge", "challenge_id")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     challenge = models.ForeignKey(Challenge, null=True, on_delete=models.PROTECT, related_name="publicities")
@@ -101,8 +109,10 @@ class Publicity(models.Model):
         return f"{self.first_day} – {self.last_day}"
 
 
-class Objection(models.Model):
+class Objection(DecidingModel):
     """A named objection with facts. Who filed it is seen by its handler and the supervisor only (domain.md §2.8)."""
+
+    part_of = ("challenges.challenge", "publicity__challenge_id")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     publicity = models.ForeignKey(Publicity, on_delete=models.PROTECT, related_name="objections")

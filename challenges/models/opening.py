@@ -9,10 +9,11 @@ from accounts.models import Organisation
 from challenges.enums import EnvelopeKind, OpenerCapacity, OpeningState
 from challenges.models.programme import AnnualList, Challenge
 from core.clock import now
+from core.deciding import DecidingModel
 from core.transitions import state_check
 
 
-class OfficerKey(models.Model):
+class OfficerKey(DecidingModel):
     """The public half of a key pair made in an officer's own browser; the private half never comes here."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -45,8 +46,10 @@ class OfficerKeyProof(models.Model):
         return f"{self.key_id} {self.answered_at}"
 
 
-class Opener(models.Model):
+class Opener(DecidingModel):
     """An officer appointed to open a list's bids. Three capacities, at least two organisations, no administrator."""
+
+    part_of = ("challenges.annuallist", "annual_list_id")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     annual_list = models.ForeignKey(AnnualList, on_delete=models.CASCADE, related_name="openers")
@@ -72,8 +75,10 @@ class Opener(models.Model):
         return f"{self.get_capacity_display()} {self.user}"
 
 
-class EnvelopeKey(models.Model):
+class EnvelopeKey(DecidingModel):
     """A challenge's sealing key for one kind of envelope. Its private half exists only wrapped for officer subsets."""
+
+    part_of = ("challenges.challenge", "challenge_id")
 
     challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="envelope_keys")
     kind = models.CharField(max_length=10, choices=EnvelopeKind.choices)
@@ -98,8 +103,10 @@ class EnvelopeKey(models.Model):
         return f"{self.challenge_id} {self.kind} {self.fingerprint[:12]}"
 
 
-class Opening(models.Model):
+class Opening(DecidingModel):
     """One ceremony: of the technical envelopes, or later of the prices."""
+
+    part_of = ("challenges.challenge", "challenge_id")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="openings")
@@ -126,8 +133,10 @@ class Opening(models.Model):
         return f"{self.challenge_id} {self.kind} {self.state}"
 
 
-class OpeningLayer(models.Model):
+class OpeningLayer(DecidingModel):
     """A layer one officer took off, in order."""
+
+    part_of = ("challenges.challenge", "opening__challenge_id")
 
     opening = models.ForeignKey(Opening, on_delete=models.PROTECT, related_name="layers")
     position = models.PositiveSmallIntegerField()

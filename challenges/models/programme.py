@@ -18,6 +18,7 @@ from challenges.enums import (
     outcome_name,
 )
 from core.clock import now
+from core.deciding import DecidingModel
 from core.models import Category, Industry, Region
 from core.transitions import state_check
 from scenarios.enums import ReviewConclusion
@@ -45,8 +46,10 @@ PUBLIC_STATES = (
 )
 
 
-class Programme(models.Model):
+class Programme(DecidingModel):
     """One year's call of one organising model, with the parameters its lists will freeze (domain.md §2.3)."""
+
+    part_of = ("challenges.programme", "pk")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     year = models.PositiveSmallIntegerField(_("年度"))
@@ -73,8 +76,11 @@ class Programme(models.Model):
         return self.title
 
 
-class AnnualList(models.Model):
+class AnnualList(DecidingModel):
     """A published list of challenges (榜单). Its parameters are frozen at publication and never change after."""
+
+    part_of = ("challenges.annuallist", "pk")
+    deciding_relations = ("editors",)
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="lists")
@@ -119,8 +125,12 @@ class AnnualList(models.Model):
         return self.state in (AnnualListState.PUBLISHED, AnnualListState.ARCHIVED)
 
 
-class Challenge(models.Model):
+class Challenge(DecidingModel):
     """A need on its way to a list, and from then on a challenge (榜单项; machine A)."""
+
+    part_of = ("challenges.challenge", "pk")
+    undecided_states = frozenset({"draft"})
+    not_deciding = {"document_version": "counts changes for search", "reminders_sent": "which reminders went out"}
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     code = models.CharField(_("编号"), max_length=20, null=True, blank=True, unique=True)
@@ -236,8 +246,10 @@ class Challenge(models.Model):
         return (self.own_funding_fen or 0) + (self.grant_cap_fen or 0)
 
 
-class Indicator(models.Model):
+class Indicator(DecidingModel):
     """A measurable target every bid answers (V06)."""
+
+    part_of = ("challenges.challenge", "challenge_id")
 
     challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="indicators")
     sequence = models.PositiveSmallIntegerField()
@@ -257,8 +269,10 @@ class Indicator(models.Model):
         return f"{self.name}：{self.target}{self.unit}"
 
 
-class ChallengeVersion(models.Model):
+class ChallengeVersion(DecidingModel):
     """The text as published at one moment; a clarification makes the next (招标投标法 23)."""
+
+    part_of = ("challenges.challenge", "challenge_id")
 
     challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
@@ -279,8 +293,10 @@ class ChallengeVersion(models.Model):
         return f"{self.challenge_id} v{self.number}"
 
 
-class ChallengeCheck(models.Model):
+class ChallengeCheck(DecidingModel):
     """What a county, city or department said about a need, with all defects at once."""
+
+    part_of = ("challenges.challenge", "challenge_id")
 
     challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="checks")
     stage = models.CharField(max_length=12, choices=CheckStage.choices)
@@ -297,8 +313,10 @@ class ChallengeCheck(models.Model):
         return f"{self.get_stage_display()} {self.get_conclusion_display()}"
 
 
-class Question(models.Model):
+class Question(DecidingModel):
     """A question about a challenge. Its asker is never shown to anybody but themselves (peers.md §5.4)."""
+
+    part_of = ("challenges.challenge", "challenge_id")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="questions")

@@ -11,11 +11,14 @@ from challenges.enums import ChangeKind, ChangeState, Grade, MilestoneState, Pro
 from challenges.models.decision import Award
 from challenges.models.programme import Challenge
 from core.clock import now
+from core.deciding import DecidingModel
 from core.transitions import state_check
 
 
-class Project(models.Model):
+class Project(DecidingModel):
     """One solver's work after an award: contract, task book, 军令状, milestones (machine C)."""
+
+    part_of = ("challenges.challenge", "challenge_id")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     award = models.OneToOneField(Award, on_delete=models.PROTECT, related_name="project")
@@ -62,8 +65,10 @@ class Project(models.Model):
         return self.grant_fen + self.own_fen
 
 
-class ProjectSignature(models.Model):
+class ProjectSignature(DecidingModel):
     """Who signed the task book for which side, and over which text (电子签名法 13–14)."""
+
+    part_of = ("challenges.challenge", "project__challenge_id")
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="signatures")
     side = models.CharField(
@@ -82,8 +87,10 @@ class ProjectSignature(models.Model):
         return f"{self.get_side_display()} {self.name}"
 
 
-class Milestone(models.Model):
+class Milestone(DecidingModel):
     """A share of the contract, due on a day, reported by the solver and signed by the end user (V07)."""
+
+    part_of = ("challenges.challenge", "project__challenge_id")
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="milestones")
     sequence = models.PositiveSmallIntegerField()
@@ -113,8 +120,10 @@ class Milestone(models.Model):
         return f"{self.sequence}. {self.title}"
 
 
-class ChangeRequest(models.Model):
+class ChangeRequest(DecidingModel):
     """A change asked by the solver, agreed by the demander, approved by the programme (domain.md §2.7)."""
+
+    part_of = ("challenges.challenge", "project__challenge_id")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="changes")
@@ -137,8 +146,10 @@ class ChangeRequest(models.Model):
         return self.get_kind_display()
 
 
-class StageAssessment(models.Model):
+class StageAssessment(DecidingModel):
     """A race's assessment: one day, the same indicators, every racer (V22)."""
+
+    part_of = ("challenges.challenge", "challenge_id")
 
     challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="stage_assessments")
     number = models.PositiveSmallIntegerField()
@@ -157,8 +168,10 @@ class StageAssessment(models.Model):
         return f"{self.challenge_id} #{self.number}"
 
 
-class StageResult(models.Model):
+class StageResult(DecidingModel):
     """One racer's outcome of a stage."""
+
+    part_of = ("challenges.challenge", "assessment__challenge_id")
 
     assessment = models.ForeignKey(StageAssessment, on_delete=models.CASCADE, related_name="results")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="stage_results")
@@ -173,8 +186,10 @@ class StageResult(models.Model):
         return f"{self.project_id} {self.outcome}"
 
 
-class Acceptance(models.Model):
+class Acceptance(DecidingModel):
     """One round of acceptance; the first may end in one rectification (domain.md §2.2 j)."""
+
+    part_of = ("challenges.challenge", "project__challenge_id")
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="acceptances")
     round = models.PositiveSmallIntegerField(default=1)
@@ -200,8 +215,10 @@ class Acceptance(models.Model):
         return f"{self.project_id} #{self.round}"
 
 
-class TransferReport(models.Model):
+class TransferReport(DecidingModel):
     """A yearly report of what became of the result (成果转化跟踪)."""
+
+    part_of = ("challenges.challenge", "project__challenge_id")
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="transfer_reports")
     year = models.PositiveSmallIntegerField(_("年度"))

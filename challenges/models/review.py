@@ -11,12 +11,15 @@ from challenges.enums import AffiliationKind, ExpertKind, PanelPurpose, PanelSta
 from challenges.models.bidding import Bid
 from challenges.models.programme import Challenge
 from core.clock import now
+from core.deciding import DecidingModel
 from core.models import Category
 from core.transitions import state_check
 
 
-class Expert(models.Model):
+class Expert(DecidingModel):
     """A person of the review pool (科学技术进步法 101): areas, kind, standing; history in `Employment`."""
+
+    deciding_relations = ("areas",)
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.OneToOneField(
@@ -40,7 +43,7 @@ class Expert(models.Model):
         return self.name
 
 
-class Employment(models.Model):
+class Employment(DecidingModel):
     """Where an expert works or worked, or holds an office, shares, or another tie, and until when.
 
     Recusal looks three years back (政府采购法实施条例 9).
@@ -60,7 +63,7 @@ class Employment(models.Model):
         return f"{self.organisation_name} {self.started_on}"
 
 
-class Affiliation(models.Model):
+class Affiliation(DecidingModel):
     """Control, joint control or significant influence between two organisations, by unified code (V04)."""
 
     parent_code = models.CharField(_("控制方信用代码"), max_length=18)
@@ -88,8 +91,10 @@ class Affiliation(models.Model):
         return f"{self.parent_name} → {self.child_name}"
 
 
-class Panel(models.Model):
+class Panel(DecidingModel):
     """A group of experts drawn for one purpose; the draw can be replayed by anyone who has its record."""
+
+    part_of = ("challenges.challenge", "challenge_id")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="panels")
@@ -118,8 +123,10 @@ class Panel(models.Model):
         return f"{self.get_purpose_display()} {self.challenge_id}"
 
 
-class Seat(models.Model):
+class Seat(DecidingModel):
     """One expert's place on a panel. Replaced, its scores are void and the next drawn takes a new seat (V13)."""
+
+    part_of = ("challenges.challenge", "panel__challenge_id")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     panel = models.ForeignKey(Panel, on_delete=models.PROTECT, related_name="seats")
@@ -149,8 +156,10 @@ class Seat(models.Model):
         return f"{self.panel_id} {self.expert}"
 
 
-class ScoreSheet(models.Model):
+class ScoreSheet(DecidingModel):
     """One seat's scores for one bid (or, in argumentation, for the need itself). Immutable after signature (V14)."""
+
+    part_of = ("challenges.challenge", "seat__panel__challenge_id")
 
     seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="sheets")
     bid = models.ForeignKey(Bid, null=True, on_delete=models.PROTECT, related_name="sheets")
@@ -170,8 +179,10 @@ class ScoreSheet(models.Model):
         return f"{self.seat_id} {self.bid_id}"
 
 
-class BidResult(models.Model):
+class BidResult(DecidingModel):
     """What the published rule makes of the signed sheets; calibration stands beside it, never instead."""
+
+    part_of = ("challenges.challenge", "panel__challenge_id")
 
     panel = models.ForeignKey(Panel, on_delete=models.PROTECT, related_name="results")
     bid = models.ForeignKey(Bid, null=True, on_delete=models.PROTECT, related_name="results")
@@ -191,8 +202,10 @@ class BidResult(models.Model):
         return f"{self.bid_id} {self.total} #{self.rank}"
 
 
-class SuspicionHint(models.Model):
+class SuspicionHint(DecidingModel):
     """A fact that may point to collusion (招标投标法实施条例 40): for the supervisor's eyes, never a verdict."""
+
+    part_of = ("challenges.challenge", "challenge_id")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="hints")

@@ -96,16 +96,25 @@ def append_entry(
     return ChainEntry(sequence, kind, moment, salt, digest, previous_head, head)
 
 
+def entry_faults(entry: ChainEntry, previous: ChainEntry | None, suite: Suite = DEFAULT_SUITE) -> list[str]:
+    """Why `entry` is not the link after `previous`, each cause in a sentence; [] if it is."""
+    faults = []
+    number, head = (0, GENESIS) if previous is None else (previous.sequence + 1, previous.head)
+    if entry.sequence != number:
+        faults.append(f"序号应为 {number}，有事件被删去、加入或调换")
+    if entry.previous_head != head:
+        faults.append("与前一事件不衔接，前一事件被改动或调换")
+    if previous is not None and parse_time(entry.at) < parse_time(previous.at):
+        faults.append(f"时间 {entry.at} 早于前一事件的 {previous.at}")
+    made = entry_head(entry.sequence, entry.kind, entry.at, entry.salt, entry.body_digest, entry.previous_head, suite)
+    if entry.head != made:
+        faults.append("链头与本事件的类型、时间或摘要不符，本事件被改动")
+    return faults
+
+
 def verify_entry(entry: ChainEntry, previous: ChainEntry | None, suite: Suite = DEFAULT_SUITE) -> bool:
     """Whether `entry` is the link after `previous`: number, time not earlier, and hashes."""
-    expected = (0, GENESIS) if previous is None else (previous.sequence + 1, previous.head)
-    if (entry.sequence, entry.previous_head) != expected:
-        return False
-    if parse_time(entry.at) < parse_time(entry.at if previous is None else previous.at):
-        return False
-    return entry.head == entry_head(
-        entry.sequence, entry.kind, entry.at, entry.salt, entry.body_digest, entry.previous_head, suite
-    )
+    return not entry_faults(entry, previous, suite)
 
 
 # -- Receipts -----------------------------------------------------------------------------------------------------

@@ -21,8 +21,8 @@ from challenges.sealing.receipts import (
     ENTRY_FIELDS,
     ChainEntry,
     body_digest,
+    entry_faults,
     parse_time,
-    verify_entry,
     verify_receipt,
     verify_withdrawal,
 )
@@ -35,6 +35,8 @@ OPTIONAL_FIELDS = {"receipts"}
 #: Kinds of links whose bodies are judged. Other kinds are allowed and are only chained.
 PUBLISHED, RECEIVED, WITHDRAWN, FROZEN = "published", "bid_received", "bid_withdrawn", "frozen"
 PEELED, OPENED, SCORES_LOCKED, AWARDED = "peeled", "opened", "scores_locked", "awarded"
+#: The database's clock was behind the last link: {clock, last}. Links carry `last` until it has caught up.
+CLOCK_STEPPED = "clock_stepped"
 JUDGED = (PUBLISHED, RECEIVED, WITHDRAWN, FROZEN, PEELED, OPENED, SCORES_LOCKED, AWARDED)
 #: The time a body names is its link's own time.
 TIME_FIELDS = {RECEIVED: "received_at", WITHDRAWN: "withdrawn_at", FROZEN: "frozen_at", OPENED: "opened_at"}
@@ -161,18 +163,17 @@ def _check_chain(record: _Record, anchors: Anchors, report: Report) -> None:
     previous: ChainEntry | None = None
     for entry, body in zip(record.entries, record.bodies, strict=True):
         subject = f"#{entry.sequence} {entry.kind}"
-        linked = verify_entry(entry, previous, record.suite)
+        faults = entry_faults(entry, previous, record.suite)
         kept_back = body is None and entry.kind not in JUDGED
-        intact = kept_back or body_digest(body, record.suite) == entry.body_digest
+        if not kept_back and body_digest(body, record.suite) != entry.body_digest:
+            faults.append("内容与摘要不一致，内容被改动")
         time_field = TIME_FIELDS.get(entry.kind)
-        timed = time_field is None or (isinstance(body, dict) and body.get(time_field) == entry.at)
-        report.add(
-            "chain",
-            subject,
-            linked and intact and timed,
-            "衔接无误，内容与摘要一致。",
-            "链条断裂，或内容与摘要不一致。",
-        )
+        if time_field is not None and not (isinstance(body, dict) and body.get(time_field) == entry.at):
+            faults.append("内容中的时间与事件时间不一致")
+        report.add("chain", subject, not faults, "衔接无误，内容与摘要一致。", "；".join(faults) + "。")
+        if entry.kind == CLOCK_STEPPED:
+            noted = "数据库时钟曾经回拨，此后的事件沿用前一事件的时间，直到时钟赶上；先后以序号为准。"
+            report.add("clock", subject, True, noted, "")
         previous = entry
     if previous is None:
         report.add("chain", record.challenge, False, "", "记录中没有任何事件。")

@@ -18,6 +18,7 @@ from django.core.files.temp import NamedTemporaryFile
 from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import Organisation, User
 from accounts.permissions import organisation_of
@@ -32,7 +33,7 @@ from challenges.sealing.containers import DEFAULT_LIMITS
 from challenges.sealing.envelopes import EnvelopeContext, EnvelopeDigests, inspect_envelope
 from challenges.sealing.errors import SealingError
 from challenges.sealing.suites import suite_named
-from challenges.services.chain import chain_append, last_link
+from challenges.services.chain import chain_append, chain_tip
 from challenges.services.credit import credit_check, credit_reasons
 from challenges.services.movement import locked_challenge, move
 from challenges.services.openers import current_envelope_keys
@@ -41,6 +42,7 @@ from challenges.states import programme_parameters
 from core import audit, outbox
 from core.clock import database_now, now
 from core.errors import DomainError, EditConflict, GuardFailed, InvalidInput, NotPermitted, ObjectNotFound, Reason
+from core.row_digests import taken_together
 
 LARGEST_ENVELOPE = DEFAULT_LIMITS.total + (8 << 20)
 LARGEST_DRAFT = 2 << 20
@@ -71,6 +73,9 @@ class SealingTicket:
             str(self.bid_public_id),
             self.version,
         )
+
+
+CLOSED_TEXT = gettext_lazy("揭榜已经截止，不能再提交、替换或撤回。截止时间以平台服务器时间为准。")
 
 
 class BiddingClosed(DomainError):
@@ -107,14 +112,15 @@ def _refuse_unless_open(challenge: Challenge) -> datetime:
     What is decided on this moment also carries it: a receipt never shows a time at or after the deadline.
     """
     moment = database_now()
-    if (
-        challenge.state != ChallengeState.PUBLISHED
-        or challenge.frozen_at is not None
-        or challenge.deadline_at is None
-        or moment >= challenge.deadline_at
-    ):
-        raise BiddingClosed(_("揭榜已经截止，不能再提交、替换或撤回。截止时间以平台服务器时间为准。"))
+    if challenge.state != ChallengeState.PUBLISHED or challenge.frozen_at is not None:
+        raise BiddingClosed(CLOSED_TEXT)
+    _refuse_from_deadline_on(challenge, moment)
     return moment
+
+
+def _refuse_from_deadline_on(challenge: Challenge, moment: datetime) -> None:
+    if challenge.deadline_at is None or moment >= challenge.deadline_at:
+        raise BiddingClosed(CLOSED_TEXT)
 
 
 # --- eligibility --------------------------------------------------------------------------------------------------
@@ -344,7 +350,7 @@ def _finalise(
     ChallengeFollower.objects.get_or_create(challenge=challenge, organisation=own)
 
     held = locked_challenge(challenge_id)
-    received_at = _refuse_unless_open(held)
+    clock = _refuse_unless_open(held)
     if held.document_version != challenge.document_version:
         _judge(replace(ticket, challenge=held), envelopes)
     if unconfirmed(bid):
@@ -352,7 +358,8 @@ def _finalise(
             _("您读过榜单之后，榜单有实质修改。草稿和已上传的密文都在，请刷新页面核对修改内容后再提交。"),
             code="call_changed",
         )
-    previous = last_link(held)
+    tip = chain_tip(held, clock)
+    _refuse_from_deadline_on(held, tip.moment)
     body = receipts.receipt_body(
         suite=held.suite,
         challenge=str(held.public_id),
@@ -360,23 +367,24 @@ def _finalise(
         version=bid.version,
         organisation=str(own.public_id),
         envelopes=[_receipt_entry(envelope) for envelope in envelopes],
-        received_at=received_at,
-        previous_head=previous.head if previous is not None else receipts.GENESIS,
+        received_at=tip.moment,
+        previous_head=tip.head,
     )
-    link = chain_append(held, kinds.RECEIVED, body, at=received_at)
-    version = BidVersion.objects.create(
-        bid=bid,
-        number=bid.version,
-        content_version=bid.confirmed_content_version,
-        received_at=received_at,
-        sequence=link.sequence,
-        receipt=receipts.sign_receipt(body, signer()),
-        idempotency_key=idempotency_key,
-        submitted_by=acting_user,
-        device_digest=digest_of_trace(device),
-        address_digest=digest_of_trace(address),
-    )
-    SealedEnvelope.objects.filter(pk__in=[envelope.pk for envelope in envelopes]).update(bid_version=version)
+    with taken_together():
+        link = chain_append(held, kinds.RECEIVED, body, tip=tip)
+        version = BidVersion.objects.create(
+            bid=bid,
+            number=bid.version,
+            content_version=bid.confirmed_content_version,
+            received_at=tip.moment,
+            sequence=link.sequence,
+            receipt=receipts.sign_receipt(body, signer()),
+            idempotency_key=idempotency_key,
+            submitted_by=acting_user,
+            device_digest=digest_of_trace(device),
+            address_digest=digest_of_trace(address),
+        )
+        SealedEnvelope.objects.assign(envelopes, bid_version=version)
     outbox.publish(BidReceived(version.pk))
     return version
 
@@ -438,19 +446,20 @@ def bid_withdraw(*, challenge_id: int, acting_user: User) -> dict[str, Any]:
     bid = Bid.objects.filter(challenge=challenge, organisation=own).first()
     if bid is None or not acts_as_bidder(acting_user, bid):
         raise ObjectNotFound()
-    moment = _refuse_unless_open(challenge)
+    clock = _refuse_unless_open(challenge)
     if bid.state != BidState.SEALED:
         raise DomainError(_("标书已经撤回。"), code="bid_withdrawn")
-    previous = last_link(challenge)
+    tip = chain_tip(challenge, clock)
+    _refuse_from_deadline_on(challenge, tip.moment)
     body = receipts.withdrawal_body(
         challenge=str(challenge.public_id),
         bid=str(bid.public_id),
         version=bid.version,
         organisation=str(own.public_id),
-        withdrawn_at=moment,
-        previous_head=previous.head if previous is not None else receipts.GENESIS,
+        withdrawn_at=tip.moment,
+        previous_head=tip.head,
     )
-    chain_append(challenge, kinds.WITHDRAWN, body, at=moment)
+    chain_append(challenge, kinds.WITHDRAWN, body, tip=tip)
     bid.state = BidState.WITHDRAWN
     bid.save(update_fields=["state"])
     outbox.publish(BidWithdrawn(bid.pk))
@@ -499,9 +508,11 @@ def challenge_freeze(*, challenge_id: int) -> Challenge:
     challenge = locked_challenge(challenge_id)
     if challenge.frozen_at is not None or challenge.state != ChallengeState.PUBLISHED:
         return challenge
-    moment = database_now()
-    if challenge.deadline_at is None or moment < challenge.deadline_at:
+    clock = database_now()
+    if challenge.deadline_at is None or clock < challenge.deadline_at:
         return challenge
+    tip = chain_tip(challenge, clock)
+    moment = tip.moment
     bids = challenge.bids.filter(state=BidState.SEALED)
     suite = suite_named(challenge.suite)
     challenge.frozen_at = moment
@@ -513,7 +524,7 @@ def challenge_freeze(*, challenge_id: int) -> Challenge:
     body = manifests.freeze_body(str(challenge.public_id), challenge.suite, root, moment)
     challenge.freeze = manifests.sign_freeze(body, signer())
     move(challenge, "close", acting_user=None, update_fields=["frozen_at", "freeze_salt", "freeze"])
-    chain_append(challenge, kinds.FROZEN, body, at=moment)
+    chain_append(challenge, kinds.FROZEN, body, tip=tip)
     last_material = challenge.versions.filter(material=True).aggregate(last=Max("number"))["last"] or 0
     standing = bids.filter(confirmed_content_version__gte=last_material).count()
     minimum = programme_parameters(challenge).minimum_applicants_to_open

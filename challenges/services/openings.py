@@ -24,7 +24,7 @@ from challenges.sealing.errors import SealingError
 from challenges.sealing.receipts import time_text
 from challenges.sealing.suites import suite_named
 from challenges.services.bids import final_bodies, unconfirmed
-from challenges.services.chain import chain_append
+from challenges.services.chain import chain_append, chain_tip
 from challenges.services.movement import locked_challenge, move
 from challenges.states import programme_parameters
 from challenges.validators import price_problems
@@ -339,7 +339,8 @@ def _finish(challenge: Challenge, opening: Opening, key: EnvelopeKey, results: S
     fresh = Opening.objects.select_for_update().get(pk=opening.pk)
     if fresh.state != OpeningState.RUNNING:
         raise DomainError(_("这次开启已经结束，请刷新页面。"), code="opening_over")
-    moment = database_now()
+    tip = chain_tip(challenge)
+    moment = tip.moment
     body = {
         "kind": opening.kind,
         "officers": opening.officers,
@@ -347,7 +348,7 @@ def _finish(challenge: Challenge, opening: Opening, key: EnvelopeKey, results: S
         "opened_at": time_text(moment),
         "envelopes": list(results),
     }
-    chain_append(challenge, kinds.OPENED, body, at=moment)
+    chain_append(challenge, kinds.OPENED, body, tip=tip)
     fresh.state, fresh.finished_at, fresh.current_blob, fresh.record = OpeningState.DONE, moment, "", body
     fresh.save(update_fields=["state", "finished_at", "current_blob", "record"])
     readable = {row["bid"] for row in results if row["result"] == "opened"}

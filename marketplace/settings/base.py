@@ -168,6 +168,11 @@ SEALING_SIGNING_KEY_FILE = str(VAR_DIR / "sealing_signing_key")
 #: Fernet keys that wrap the data keys of opened bids, newest first; or a file the embedded profile makes by itself.
 CONTENT_KEYS = env.list("CONTENT_KEYS", default=[])
 CONTENT_KEY_FILE = str(VAR_DIR / "content_key")
+#: Keys of the digests of rows that decide something, newest first; or a file the embedded profile makes by itself.
+INTEGRITY_KEYS = env.list("INTEGRITY_KEYS", default=[])
+INTEGRITY_KEY_FILE = str(VAR_DIR / "integrity_key")
+#: Where the heads of the audit chain and of the row digests are written beside the database (core.heads).
+INTEGRITY_HEADS_FILE = env.str("INTEGRITY_HEADS_FILE", default=str(VAR_DIR / "integrity_heads.jsonl"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

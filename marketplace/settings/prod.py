@@ -24,6 +24,7 @@ REQUIRED = (
     "CACHE_URL",
     "EMAIL_URL",
     "DEFAULT_FROM_EMAIL",
+    "INTEGRITY_KEYS",
 )
 SHORTEST_SECRET = 50
 
@@ -122,6 +123,7 @@ STATIC_ROOT = env.str("DJANGO_STATIC_ROOT", default=str(VAR_DIR / "static"))
 #: Shared by all web and worker hosts.
 SEALING_SIGNING_KEY_FILE = ""
 CONTENT_KEY_FILE = ""
+INTEGRITY_KEY_FILE = ""
 MEDIA_ROOT = env.str("DJANGO_MEDIA_ROOT", default=str(VAR_DIR / "media"))
 
 # --- tasks (marketplace/celery.py) -------------------------------------------------------------------------------

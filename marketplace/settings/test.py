@@ -18,6 +18,8 @@ atexit.register(shutil.rmtree, VAR_DIR, ignore_errors=True)
 MEDIA_ROOT = VAR_DIR / "media"
 SEALING_SIGNING_KEY_FILE = str(VAR_DIR / "sealing_signing_key")
 CONTENT_KEY_FILE = str(VAR_DIR / "content_key")
+INTEGRITY_KEY_FILE = str(VAR_DIR / "integrity_key")
+INTEGRITY_HEADS_FILE = str(VAR_DIR / "integrity_heads.jsonl")
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir()
 SEARCH_URL = f"embedded://{VAR_DIR / 'search'}"

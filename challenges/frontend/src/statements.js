@@ -54,12 +54,21 @@ export function checkTime(text) {
   return text;
 }
 
-/** Whether `entry` is the link after `previous` (null: the first). */
-export function verifyEntry(entry, previous) {
-  if (entry.sequence !== (previous ? previous.sequence + 1 : 0)) return false;
-  if (entry.previous_head !== (previous ? previous.head : GENESIS)) return false;
-  if (checkTime(entry.at) < (previous ? previous.at : entry.at)) return false;
-  return entry.head === bodyDigest(Object.fromEntries(LINK_FIELDS.map((name) => [name, entry[name]])));
+/** Why `entry` is not the link after `previous` (null: the first), each cause in a sentence; [] if it is. */
+export function entryFaults(entry, previous) {
+  const faults = [];
+  const number = previous ? previous.sequence + 1 : 0;
+  if (entry.sequence !== number) faults.push(`序号应为 ${number}，有事件被删去、加入或调换`);
+  if (entry.previous_head !== (previous ? previous.head : GENESIS)) {
+    faults.push("与前一事件不衔接，前一事件被改动或调换");
+  }
+  if (checkTime(entry.at) < (previous ? previous.at : entry.at)) {
+    faults.push(`时间 ${entry.at} 早于前一事件的 ${previous.at}`);
+  }
+  if (entry.head !== bodyDigest(Object.fromEntries(LINK_FIELDS.map((name) => [name, entry[name]])))) {
+    faults.push("链头与本事件的类型、时间或摘要不符，本事件被改动");
+  }
+  return faults;
 }
 
 // -- Merkle tree (RFC 9162 §2.1) -------------------------------------------------------------------------------------
