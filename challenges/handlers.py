@@ -1,6 +1,7 @@
 """What the clock and changed organisations do in 揭榜挂帅, and who may download its files."""
 
 from accounts.events import OrganisationChanged
+from challenges.comparison import challenges_faults
 from challenges.events import OpeningStep
 from challenges.models import Bid, Challenge
 from challenges.selectors import may_download_bid_file, may_download_challenge_file
@@ -13,6 +14,7 @@ from challenges.services.programmes import programmes_collect
 from challenges.services.projects import projects_flag_overdue
 from challenges.services.review import seats_time_out
 from core.attachments import register_reader
+from core.integrity import checked_also
 from core.outbox import subscribe
 from core.schedule import every
 
@@ -36,5 +38,6 @@ every(seconds=600, name="challenges.time_out_seats")(seats_time_out)
 every(seconds=3600, name="challenges.flag_late_contracts")(contracts_flag_late)
 every(seconds=3600, name="challenges.flag_overdue")(projects_flag_overdue)
 every(seconds=86400, name="challenges.destroy_ciphertexts")(ciphertexts_destroy)
+checked_also("challenges")(challenges_faults)
 register_reader(Challenge._meta.label_lower, may_download_challenge_file)
 register_reader(Bid._meta.label_lower, may_download_bid_file)

@@ -6,16 +6,22 @@ transactions do not queue behind one head (architecture.md §3).
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import models, transaction
 
+from core import outbox
 from core.clock import today
+from core.events import AuditAnchored
+from core.heads import current_heads, heads_keep
 from core.middleware import current_request_id
-from core.models import AuditAnchor, AuditEntry, AuditHead
+from core.models import AuditAnchor, AuditEntry, AuditHead, DigestBlock, RowDigest
+from core.row_digests import seal_rows
 
+logger = logging.getLogger("marketplace.integrity")
 SYSTEM = "系统"
 _SEALED_FIELDS = (
     "actor_text",
@@ -90,21 +96,48 @@ def seal_pending(limit: int = 1000) -> int:
     if entries:
         AuditEntry.objects.bulk_update(entries, ["previous_hash", "sequence", "hash"], batch_size=200)
         head.save(update_fields=["sequence", "hash"])
+        transaction.on_commit(heads_keep)
     return len(entries)
 
 
+@transaction.atomic
+def seal_pending_rows(limit: int = 1000) -> int:
+    """Chain up to `limit` digests of rows as one block, under the same lock; returns how many."""
+    AuditHead.objects.get_or_create(pk=1)
+    AuditHead.objects.select_for_update().get(pk=1)
+    sealed = seal_rows(limit)
+    if sealed:
+        transaction.on_commit(heads_keep)
+    return sealed
+
+
 def seal_pending_if_any(limit: int = 1000) -> int:
-    """`seal_pending`, but without opening a write transaction when there is nothing to seal."""
-    return seal_pending(limit) if AuditEntry.objects.filter(sequence__isnull=True).exists() else 0
+    """Both, but without opening a write transaction when there is nothing to seal; returns the longer of the two."""
+    entries = seal_pending(limit) if AuditEntry.objects.filter(sequence__isnull=True).exists() else 0
+    rows = seal_pending_rows(limit) if RowDigest.objects.filter(block__isnull=True).exists() else 0
+    return max(entries, rows)
 
 
 @transaction.atomic
 def anchor_today() -> AuditAnchor | None:
-    """Publish the chain's head once a day; None if today's is there already or nothing was ever sealed."""
+    """Publish the heads of the chains once a day; None if today's are there already or nothing was ever sealed.
+
+    They leave the database the same moment: into the log, and to the supervisors (`AuditAnchored`).
+    """
     head = AuditHead.objects.select_for_update().filter(pk=1, sequence__gt=0).first()
     if head is None or AuditAnchor.objects.filter(day=today()).exists():
         return None
-    return AuditAnchor.objects.create(day=today(), sequence=head.sequence, hash=head.hash)
+    heads = current_heads()
+    anchor = AuditAnchor.objects.create(
+        day=today(),
+        sequence=head.sequence,
+        hash=head.hash,
+        block_sequence=heads.rows[0],
+        block_hash=heads.rows[1],
+    )
+    logger.warning("heads of %s: %s", anchor.day, heads.text)
+    outbox.publish(AuditAnchored(anchor.day.isoformat(), heads.text))
+    return anchor
 
 
 @dataclass(frozen=True)
@@ -128,6 +161,10 @@ def verify() -> ChainReport:
     for anchor in AuditAnchor.objects.order_by("sequence"):
         if not AuditEntry.objects.filter(sequence=anchor.sequence, hash=anchor.hash).exists():
             return ChainReport(expected - 1, 0, f"{anchor.day} 公布的链头（第 {anchor.sequence} 条）与现有记录不符")
+        block = DigestBlock.objects.filter(sequence=anchor.block_sequence, hash=anchor.block_hash)
+        if anchor.block_sequence and not block.exists():
+            fault = f"{anchor.day} 公布的数据校验链头（第 {anchor.block_sequence} 组）与现有记录不符"
+            return ChainReport(expected - 1, 0, fault)
     head = AuditHead.objects.filter(pk=1).first()
     if head is not None and (head.sequence != expected - 1 or head.hash != previous_hash):
         return ChainReport(expected - 1, 0, "链尾与登记的最后一条不符，末尾记录可能被删除")

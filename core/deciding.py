@@ -65,6 +65,8 @@ class DecidingModel(models.Model):
     #: two columns that say so themselves.
     part_of: ClassVar[tuple[str, str] | None] = None
     part_columns: ClassVar[tuple[str, str] | None] = None
+    #: Before an opening the number of such rows is a secret: what is found says what it is part of, not which row.
+    hides_count: ClassVar[bool] = False
     #: In these states a row that never had a digest needs none: nobody has relied on it yet.
     undecided_states: ClassVar[frozenset[str]] = frozenset()
 

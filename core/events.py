@@ -29,3 +29,22 @@ def event_from(topic: str, payload: dict[str, Any]) -> Event:
     cls = _event_types[topic]
     known = {name: payload[name] for name in cls.__dataclass_fields__ if name in payload}
     return cls(**known)
+
+
+@dataclass(frozen=True)
+class AuditAnchored(Event):
+    """The day's heads of the audit chain and of the row digests were published; `heads` is what one notes down."""
+
+    topic: ClassVar[str] = "core.audit.anchored"
+    day: str
+    heads: str
+
+
+@dataclass(frozen=True)
+class IntegrityDoubted(Event):
+    """The nightly comparison found what is not as the platform left it: how much, and the first of it in words."""
+
+    topic: ClassVar[str] = "core.integrity.doubted"
+    day: str
+    faults: int
+    first: str

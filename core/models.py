@@ -383,6 +383,7 @@ class Attachment(DecidingModel):
     """A file beside a record. Private unless somebody entitled made it public (政府信息公开条例 15)."""
 
     part_columns = ("subject_type", "subject_id")
+    hides_count = True
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     subject_type = models.CharField(max_length=60)

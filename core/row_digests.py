@@ -365,6 +365,12 @@ class Finding:
 
 def compare_all(model: type[Any]) -> Iterator[Finding]:
     """Compare the whole table, portion by portion of keys."""
+    for of_rows, of_digests in _portions(model):
+        yield from _compared(model, of_rows, of_digests)
+
+
+def _portions(model: type[Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Conditions of rows, and of their digests, that together cover both tables."""
     keys = [
         models.QuerySet(model).aggregate(least=models.Min("pk"), most=models.Max("pk")),
         _model("RowDigest")
@@ -376,7 +382,7 @@ def compare_all(model: type[Any]) -> Iterator[Finding]:
         return
     for start in range(min(bounds), max(bounds) + 1, PORTION):
         end = start + PORTION
-        yield from _compared(model, {"pk__gte": start, "pk__lt": end}, {"row__gte": start, "row__lt": end})
+        yield {"pk__gte": start, "pk__lt": end}, {"row__gte": start, "row__lt": end}
 
 
 def compare_part(label: str, keys: Sequence[Any]) -> Iterator[Finding]:
@@ -446,21 +452,25 @@ def _in_former_form(model: type[Any], row: Row, last: Any) -> tuple[Row | None, 
 # --- installations that had rows before ---------------------------------------------------------------------------
 
 
-@transaction.atomic
 def adopt_rows(model: type[Any]) -> tuple[int, list[Finding]]:
     """Take digests of rows that have none of today's form: (how many, rows refused because an older digest objects).
 
     For an upgrade: what was there before the first digest is taken over as it is, and the trail says so.
     """
+    adopted, refused = 0, []
     form = form_of(model._meta.label_lower, deciding_columns(model))
-    last = _last_digests(model._meta.label_lower)
-    refused = [finding for finding in compare_all(model) if finding.row in last]
-    objected = {finding.row for finding in refused}
-    keys = [
-        key
-        for key in models.QuerySet(model).order_by("pk").values_list("pk", flat=True)
-        if key not in objected and (key not in last or last[key].form != form)
-    ]
-    for start in range(0, len(keys), PORTION):
-        record_rows(model, keys[start : start + PORTION], new=True)
-    return len(keys), refused
+    for of_rows, of_digests in _portions(model):
+        with transaction.atomic():
+            last = _last_digests(model._meta.label_lower, **of_digests)
+            objections = [finding for finding in _compared(model, of_rows, of_digests) if finding.row in last]
+            objected = {finding.row for finding in objections}
+            keys = [
+                row.key
+                for row in read_rows(model, deciding_columns(model), **of_rows)
+                if row.key not in objected and (row.key not in last or last[row.key].form != form)
+            ]
+            # Rows that nobody relies on get theirs when they need one.
+            record_rows(model, keys)
+            adopted += len(keys)
+            refused += objections
+    return adopted, refused

@@ -30,6 +30,7 @@ from search.engines import get_engine
 logger = logging.getLogger("marketplace.operations")
 
 DRIFT_JOB = "marketplace.measure_drift"
+COMPARISON_JOB = "core.compare_with_digests"
 #: Rows of a table on the operator's page; the heading tells how many there are.
 SHOWN = 50
 POLL_NOTED_SECONDS = 30
@@ -171,6 +172,25 @@ def _drift() -> dict[str, Any]:
     }
 
 
+def comparison() -> dict[str, Any]:
+    """The last nightly comparison of deciding rows, files and heads with what the platform left (core.integrity)."""
+    known = JobRun.objects.filter(name=COMPARISON_JOB, result__isnull=False).first()
+    if known is None or known.result is None:
+        return {"status": "unknown", "compared_at": None, "faults": 0, "first": ""}
+    faults = known.result["faults"]
+    return {
+        "status": "degraded" if faults else "ok",
+        "compared_at": known.started_at.isoformat(),
+        "faults": faults,
+        "first": known.result.get("first", ""),
+    }
+
+
+def _comparison() -> dict[str, Any]:
+    """For the machines that watch: that something was found, not what."""
+    return {name: value for name, value in comparison().items() if name != "first"}
+
+
 # --- the operator's page -----------------------------------------------------------------------------------------
 
 
@@ -238,6 +258,13 @@ def job_rows() -> list[JobRow]:
     return rows
 
 
+def comparison_shown() -> dict[str, Any]:
+    """`comparison` with its time as a moment, for a page."""
+    found = comparison()
+    moment = found["compared_at"]
+    return {**found, "compared_at": datetime.fromisoformat(moment) if moment else None}
+
+
 def page() -> dict[str, Any]:
     """What the operator's page shows: queues, given-up work, mails in doubt, indexes, schedule. No business content."""
     queues, broker = queue_rows()
@@ -254,6 +281,7 @@ def page() -> dict[str, Any]:
         "parked_count": parked.count(),
         "parked": parked.select_related("event").order_by("-pk")[:SHOWN],
         "unsealed": _audit()["unsealed"],
+        "comparison": comparison_shown(),
         "mails_count": mails.count(),
         "mails": mails[:SHOWN],
         "drift_measured_at": datetime.fromisoformat(drift["measured_at"]) if drift["measured_at"] else None,
@@ -269,7 +297,7 @@ def report() -> dict[str, Any]:
     """The whole picture. `status` is "down" without the database, "degraded" when some part is not well, else "ok"."""
     parts: dict[str, dict[str, Any]] = {"database": _timed(_database)}
     if parts["database"]["status"] == "ok":
-        parts |= {"outbox": _timed(_outbox), "audit": _timed(_audit)}
+        parts |= {"outbox": _timed(_outbox), "audit": _timed(_audit), "comparison": _timed(_comparison)}
         parts |= {"mails": _timed(_mails), "schedule": _timed(_schedule), "index_drift": _timed(_drift)}
     parts |= {"search": _timed(_search), "cache": _timed(_cache)}
     if _broker_url():

@@ -22,6 +22,7 @@ from core.enums import DeliveryState, RegionLevel
 from core.errors import NotPermitted
 from core.models import AuditAnchor, AuditEntry, Category, OutboxDelivery
 from core.pages import page_of
+from marketplace import operations
 from marketplace.context import OPTIONS, OPTIONS_COOKIE, interface_options
 from marketplace.styleguide import specimens
 from scenarios import selectors as scenario_selectors
@@ -279,5 +280,12 @@ def audit_trail(request: HttpRequest) -> HttpResponse:
         entries |= AuditEntry.objects.filter(action__icontains=wanted)
     report = audit.verify() if "verify" in request.GET else None
     return render(
-        request, "audit.html", {"page": page_of(request, entries.order_by("-pk")), "q": wanted, "report": report}
+        request,
+        "audit.html",
+        {
+            "page": page_of(request, entries.order_by("-pk")),
+            "q": wanted,
+            "report": report,
+            "comparison": operations.comparison_shown(),
+        },
     )

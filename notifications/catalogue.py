@@ -145,6 +145,27 @@ _MESSAGES = (
         _("%(quarter)s已经结束，没有发布数字化应用场景需求清单。请清单编制人尽快补发，并在发布说明中说明原因。"),
         "scenarios:working_lists",
     ),
+    Message(
+        "integrity.heads",
+        Group.OPERATION,
+        _("链头留存：%(day)s"),
+        _(
+            "%(day)s 审计链和数据校验链的链头如下，请妥善保存本通知。以后如怀疑数据被改动，"
+            "可用 manage.py verify_audit --head 逐个核对：\n%(heads)s"
+        ),
+        "audit_anchors",
+    ),
+    Message(
+        "integrity.doubted",
+        Group.OPERATION,
+        _("数据核对发现 %(faults)s 项不符"),
+        _(
+            "%(day)s 的数据核对发现 %(faults)s 项内容与平台留存的校验值不符，可能有人绕过平台改动了数据库或文件。"
+            "其中第一项：%(first)s。请立即停止相关业务的后续步骤，保留现场，"
+            "并由运行维护人员运行 manage.py verify_audit 查明。"
+        ),
+        "audit_anchors",
+    ),
     # Capabilities.
     Message(
         "capability.waits_for_verification",

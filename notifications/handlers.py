@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy
 from accounts.enums import Role
 from accounts.events import OrganisationTransitioned, RolesChanged
 from accounts.models import Membership, Organisation
+from core.events import AuditAnchored, IntegrityDoubted
 from core.models import AuditEntry
 from core.outbox import subscribe
 from core.quarters import Quarter
@@ -218,6 +219,36 @@ def quarter_overdue(event: QuarterOverdue) -> None:
         recipients=people.values(),
         key=event.quarter,
         values={"quarter": Quarter.parse(event.quarter).label},
+    )
+
+
+# --- integrity of data --------------------------------------------------------------------------------------------
+
+
+@subscribe(AuditAnchored, name="notifications.heads_anchored")
+def heads_anchored(event: AuditAnchored) -> None:
+    """The heads leave the database: those who supervise hold them in their own mailbox (security.md C.4)."""
+    notify(
+        "integrity.heads",
+        recipients=people_with_role(Role.SUPERVISOR),
+        key=event.day,
+        values={"day": event.day, "heads": event.heads.replace(" ", "\n")},
+    )
+
+
+@subscribe(IntegrityDoubted, name="notifications.integrity_doubted")
+def integrity_doubted(event: IntegrityDoubted) -> None:
+    """Those who supervise, those who audit and those who run the platform, once a day while it lasts."""
+    people = {
+        person.pk: person
+        for role in (Role.SUPERVISOR, Role.AUDIT_ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.OPERATOR)
+        for person in people_with_role(role)
+    }
+    notify(
+        "integrity.doubted",
+        recipients=people.values(),
+        key=event.day,
+        values={"day": event.day, "faults": str(event.faults), "first": event.first},
     )
 
 

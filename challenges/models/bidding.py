@@ -24,6 +24,7 @@ class Bid(DecidingModel):
     """
 
     part_of = ("challenges.challenge", "challenge_id")
+    hides_count = True
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="bids")
@@ -104,6 +105,7 @@ class BidVersion(DecidingModel):
     """One receipted submission. Earlier ones stay as hashes; the last before the deadline counts."""
 
     part_of = ("challenges.challenge", "bid__challenge_id")
+    hides_count = True
 
     bid = models.ForeignKey(Bid, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
@@ -137,6 +139,7 @@ class SealedEnvelope(DecidingModel):
     """An uploaded ciphertext. It counts once a bid version names it; until then it is only an upload."""
 
     part_of = ("challenges.challenge", "challenge_id")
+    hides_count = True
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="+")
@@ -183,6 +186,7 @@ class ChainEntry(DecidingModel):
     """A link of a challenge's chain, made under the challenge's row lock (architecture.md §3; docs/sealing.md)."""
 
     part_of = ("challenges.challenge", "challenge_id")
+    hides_count = True
 
     challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="chain")
     sequence = models.PositiveIntegerField()
@@ -229,6 +233,7 @@ class CreditCheck(DecidingModel):
     """Evidence that credit was looked at: when, at which gate, what was found."""
 
     part_of = ("challenges.challenge", "bid__challenge_id")
+    hides_count = True
 
     organisation = models.ForeignKey(Organisation, null=True, on_delete=models.CASCADE, related_name="+")
     unified_code = models.CharField(max_length=18, blank=True)

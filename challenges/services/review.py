@@ -792,19 +792,25 @@ def entries_of(panel: Panel, seats: Sequence[Seat]) -> list[scoring.Entry]:
     return [scoring.Entry(key, points[key], prices.get(key)) for key in sorted(points)]
 
 
-def _store_results(panel: Panel, seats: Sequence[Seat]) -> None:
+def outcomes_of(panel: Panel, seats: Sequence[Seat] | None = None) -> list[scoring.Outcome]:
+    """What the published rule makes of the sheets of `seats`, those of all signed ones if not said."""
+    if seats is None:
+        seats = list(panel.seats.filter(state=SeatState.SIGNED).order_by("draw_position"))
     sheet = programme_parameters(panel.challenge)
-    entries = entries_of(panel, seats)
-    review = panel.purpose == PanelPurpose.REVIEW
-    found = scoring.outcomes(
-        entries,
+    return scoring.outcomes(
+        entries_of(panel, seats),
         criteria_of(panel),
-        price_weight=sheet.price_weight_percent if review else 0,
+        price_weight=sheet.price_weight_percent if panel.purpose == PanelPurpose.REVIEW else 0,
         trim=sheet.trim_extremes,
         seed=panel.seed,
     )
+
+
+def _store_results(panel: Panel, seats: Sequence[Seat]) -> None:
+    found = outcomes_of(panel, seats)
+    review = panel.purpose == PanelPurpose.REVIEW
     bids = {str(bid.public_id): bid for bid in panel.challenge.bids.all()} if review else {}
-    calibrated = scoring.calibration(entries)
+    calibrated = scoring.calibration(entries_of(panel, seats))
     BidResult.objects.bulk_create(
         [
             BidResult(

@@ -453,7 +453,7 @@ class ChallengeStory:
             }
             total = 380_000_000 + number * 37_000_000
             price = {"total_fen": total, "grant_fen": total, "own_fen": 0}
-            with frozen(challenge.deadline_at - timedelta(days=2, hours=number)):
+            with frozen(challenge.deadline_at - timedelta(days=2) + timedelta(hours=number)):
                 ticket = bids.sealing_ticket(challenge_id=challenge.pk, acting_user=user)
                 current = openers.current_envelope_keys(challenge)
                 uploaded = []

@@ -21,6 +21,7 @@ REQUIRED = {
     "CACHE_URL",
     "EMAIL_URL",
     "DEFAULT_FROM_EMAIL",
+    "INTEGRITY_KEYS",
 }
 #: Read by Django itself, not by our settings.
 SETTINGS_MODULE = "DJANGO_SETTINGS_MODULE"

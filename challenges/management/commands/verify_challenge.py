@@ -9,8 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 
+from challenges.comparison import compared_rows, noted_rows
 from challenges.models import Challenge
-from challenges.records import challenge_record, verify_files
+from challenges.records import NotOpened, challenge_record
 from challenges.sealing.verification import Anchors, Report, verify_record
 from core.errors import DomainError
 
@@ -39,15 +40,14 @@ class Command(BaseCommand):
             message = error.message if isinstance(error, DomainError) else _("无法读取文件：%s") % error
             self.stderr.write(message)
             sys.exit(2)
-        if receipts:
+        if receipts and record:
             record = {**record, "receipts": receipts}
-        report = verify_record(
-            record,
-            Anchors(signing_key=options["signing_key"], root=options["root"], heads=tuple(options["head"])),
-        )
+        anchors = Anchors(signing_key=options["signing_key"], root=options["root"], heads=tuple(options["head"]))
+        report = verify_record(record, anchors) if record else Report()
         if challenge is not None:
-            report.rows += verify_files(challenge)
-        if options["export"]:
+            report.rows += compared_rows(challenge)
+            report.rows += [] if record else noted_rows(challenge, anchors)
+        if options["export"] and record:
             options["export"].write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
         self._print(report, as_json=options["json"])
         if not report.ok:
@@ -57,9 +57,16 @@ class Command(BaseCommand):
         if options["record"]:
             return json.loads(options["record"].read_text(encoding="utf-8")), None
         challenge = Challenge.objects.filter(code=options["code"]).first()
-        if challenge is None:
-            raise DomainError(_("没有编号为 %s 的榜单。") % options["code"])
-        return challenge_record(challenge), challenge
+        if challenge is None or not challenge.suite:
+            raise DomainError(_("没有编号为 %s 的已发榜单。") % options["code"])
+        try:
+            return challenge_record(challenge), challenge
+        except NotOpened as error:
+            # The record would tell the number of bids. Whether everything is in order can be said all the same.
+            if options["export"] or options["receipt"]:
+                raise
+            self.stderr.write(str(error.message))
+            return {}, challenge
 
     def _print(self, report: Report, *, as_json: bool) -> None:
         if as_json:

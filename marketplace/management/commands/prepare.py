@@ -9,6 +9,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
 from accounts.models import Organisation
+from core.integrity import adopt_everything
 from core.models import Category, WorkdayCalendar
 
 CALENDAR_YEARS = ("2025", "2026")
@@ -25,6 +26,11 @@ class Command(BaseCommand):
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", interactive=False, verbosity=0)
             self.stdout.write(_("数据库结构已更新。"))
+            adopted, faults = adopt_everything()
+            if adopted:
+                self.stdout.write(_("已为升级前的 %d 行关键数据留存校验值。") % sum(adopted.values()))
+            for fault in faults:
+                self.stderr.write(f"✗ {fault.subject}：{fault.detail}")
         if not Category.objects.exists():
             call_command("load_classification", stdout=self.stdout)
         if not WorkdayCalendar.objects.exists():
