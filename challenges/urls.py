@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
 from challenges.feeds import ChallengeFeed, ProgrammeFeed
-from challenges.views import actions, desk, integrity, public, sealing
+from challenges.views import actions, desk, integrity, proofs, public, sealing
 
 app_name = "challenges"
 
@@ -19,6 +19,7 @@ urlpatterns = [
     path("challenges/publicity/<uuid:public_id>/", public.publicity, name="publicity"),
     path("challenges/results/", public.results, name="results"),
     path("challenges/verify/", sealing.verifier, name="verifier"),
+    path("challenges/proofs/", proofs.proofs, name="proofs"),
     path("challenges/<str:key>/", public.challenge, name="challenge"),
     path("challenges/<str:key>/feed.atom", login_not_required(ChallengeFeed()), name="challenge_feed"),
     path("challenges/<str:key>/call.json", sealing.call, name="call"),

@@ -40,6 +40,7 @@ PUBLIC = {
     "record",
     "call",
     "verifier",
+    "proofs",
     "livez",
     "readyz",
     # Closed by their own rule: monitoring networks and the operator.

@@ -35,6 +35,7 @@ PUBLIC = {
     "challenges:record",
     "challenges:results",
     "challenges:verifier",
+    "challenges:proofs",
     "scenarios:feed",
     "scenarios:lists",
     "scenarios:list",

@@ -34,6 +34,7 @@ PLAIN_PAGES = (
     "site_map",
     "styleguide",
     "matching:method",
+    "challenges:proofs",
     "scenarios:lists",
     "scenarios:catalogue",
     "vendors:catalogue",

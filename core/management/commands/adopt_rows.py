@@ -1,4 +1,4 @@
-"""`manage.py adopt_rows`: digests for rows older than the first digest, or than the coverage of one of their columns."""
+"""`manage.py adopt_rows`: digests for rows older than the first digest, or than the coverage of a column."""
 
 import json
 import sys
