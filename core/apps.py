@@ -22,7 +22,7 @@ class CoreConfig(AppConfig):
         post_migrate.connect(_keep_forms, sender=self)
 
 
-def _keep_forms(apps: Any, **_: Any) -> None:
-    # On the way back to a time before the table there is nothing to keep.
-    if "rowform" in apps.all_models["core"]:
+def _keep_forms(apps: Any = None, **_: Any) -> None:
+    # `apps` are the models as of the migration, and none after a flush. Before the table was made there is nothing to keep.
+    if apps is None or "rowform" in apps.all_models["core"]:
         row_digests.keep_forms()

@@ -31,6 +31,15 @@ class PageForm(forms.Form):
         refuse(self, error)
 
 
+def rows_form(rows: type[forms.BaseFormSet], posted: Any, *, prefix: str, initial: Any = None) -> forms.BaseFormSet:
+    """A set of like rows: bound to what was posted (`core.pages.posted`), or filled with what is stored.
+
+    Never both. Compared with the stored rows, a posted row that equals one counts as untouched, is not cleaned, and is
+    lost with the save: exactly the rows that autosave had already kept.
+    """
+    return rows(prefix=prefix, initial=initial) if posted is None else rows(posted, prefix=prefix)
+
+
 def refuse(form: forms.BaseForm, error: DomainError) -> None:
     for reason in error.reasons:
         form.add_error(reason.field if reason.field in form.fields else None, str(reason.message))

@@ -11,9 +11,9 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import requires_csrf_token
-from django.views.defaults import server_error as unexpected_error
 
 from core.errors import ServiceUnavailable
+from core.middleware import current_request_id
 
 RETRY_AFTER_SECONDS = 15
 
@@ -27,7 +27,7 @@ def is_outage(error: BaseException | None) -> bool:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler for what no view caught: 503 with what to do when the database is the reason, else 500."""
     if not is_outage(sys.exc_info()[1]):
-        return unexpected_error(request)
+        return HttpResponse(render_to_string("500.html", {"reference": current_request_id()}), status=500)
     error = ServiceUnavailable(
         _("系统暂时不能保存或读取数据，本次操作没有生效。请保留填写的内容，稍后重试；如持续出现，请联系平台运行人员。")
     )

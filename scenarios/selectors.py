@@ -26,12 +26,14 @@ from scenarios.models import (
     QuarterlyList,
     Scenario,
     ScenarioReview,
+    ScenarioVersion,
 )
 from scenarios.permissions import may_see_list, sees_review_file
 
 _CODE = re.compile(r"^\d{4}Q[1-4]-\d{3,}$")
 _LIST_CODE = re.compile(r"^(\d{4})Q([1-4])(?:-(\d+))?$")
 SIMILARITY_FLOOR = 0.75
+PUBLIC_LIST_STATES = (QuarterlyListState.PUBLISHED, QuarterlyListState.ARCHIVED)
 DUPLICATE_WINDOW = timedelta(days=2 * 365)
 
 #: What a list freezes and pages show: stable names of the content fields, in display order.
@@ -146,9 +148,7 @@ def pool(user: Any) -> QuerySet[Scenario]:
     """Pooled demands an editor may put on a list: not on another unpublished one."""
     if not has_role(user, Role.LIST_EDITOR, Role.LIST_APPROVER, Role.PROVINCIAL_REVIEWER, Role.SUPERVISOR):
         return Scenario.objects.none()
-    on_open_list = ListItem.objects.exclude(
-        quarterly_list__state__in=(QuarterlyListState.PUBLISHED, QuarterlyListState.ARCHIVED)
-    ).values("scenario_id")
+    on_open_list = ListItem.objects.exclude(quarterly_list__state__in=PUBLIC_LIST_STATES).values("scenario_id")
     return with_relations(Scenario.objects.filter(state=ScenarioState.POOLED).exclude(pk__in=on_open_list)).order_by(
         "category__position", "pk"
     )
@@ -159,6 +159,18 @@ def reviews_for(user: Any, scenario: Scenario) -> QuerySet[ScenarioReview]:
     if not sees_review_file(user, scenario):
         return ScenarioReview.objects.none()
     return scenario.reviews.select_related("reviewer", "reviewer_organisation")
+
+
+def versions_for(user: Any, scenario: Scenario) -> list[ScenarioVersion]:
+    """The kept versions in their order; for the public only those that stood on a published list.
+
+    What a reviewer had taken out before the publication was never public, and comparing would show it.
+    """
+    versions = scenario.versions.order_by("version")
+    if not sees_review_file(user, scenario):
+        published = scenario.list_items.filter(quarterly_list__state__in=PUBLIC_LIST_STATES)
+        versions = versions.filter(pk__in=published.values("scenario_version"))
+    return list(versions)
 
 
 def content_of(scenario: Scenario) -> dict[str, Any]:
@@ -233,7 +245,7 @@ def possible_duplicates(scenario: Scenario, limit: int = 5) -> list[tuple[Scenar
 def published_lists() -> QuerySet[QuarterlyList]:
     """Every published list, newest quarter first, with the number of its items."""
     return (
-        QuarterlyList.objects.filter(state__in=(QuarterlyListState.PUBLISHED, QuarterlyListState.ARCHIVED))
+        QuarterlyList.objects.filter(state__in=PUBLIC_LIST_STATES)
         .select_related("publisher")
         .annotate(item_count=Count("items"))
         .order_by("-year", "-quarter_number", "-issue_number")
@@ -250,7 +262,7 @@ def working_lists(user: Any) -> QuerySet[QuarterlyList]:
     if not has_role(user, Role.LIST_EDITOR, Role.LIST_APPROVER, Role.PROVINCIAL_REVIEWER, Role.SUPERVISOR):
         return QuarterlyList.objects.none()
     return (
-        QuarterlyList.objects.exclude(state__in=(QuarterlyListState.PUBLISHED, QuarterlyListState.ARCHIVED))
+        QuarterlyList.objects.exclude(state__in=PUBLIC_LIST_STATES)
         .select_related("publisher", "editor", "approver")
         .annotate(item_count=Count("items"))
         .order_by("-year", "-quarter_number", "-issue_number")
@@ -309,9 +321,7 @@ def scenario_figures() -> dict[str, int]:
     return {
         "listed": Scenario.objects.filter(state=ScenarioState.LISTED).count(),
         "published": Scenario.objects.filter(state__in=PUBLIC_STATES).count(),
-        "lists": QuarterlyList.objects.filter(
-            state__in=(QuarterlyListState.PUBLISHED, QuarterlyListState.ARCHIVED)
-        ).count(),
+        "lists": QuarterlyList.objects.filter(state__in=PUBLIC_LIST_STATES).count(),
         "this_quarter": ListItem.objects.filter(
             quarterly_list__year=quarter.year,
             quarterly_list__quarter_number=quarter.number,

@@ -19,7 +19,7 @@ from accounts.permissions import has_role
 from core.clock import today
 from core.enums import RegionLevel
 from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, ObjectNotFound
-from core.forms import refuse
+from core.forms import refuse, rows_form
 from core.models import Category, Region
 from core.money import format_fen, parse_amount
 from core.pages import page_of, posted, refused_answer, saved_answer, wants_json
@@ -368,7 +368,7 @@ def members(request: HttpRequest, key: str) -> HttpResponse:
     """Partners of a joint capability."""
     shown = _own_capability(request, key)
     initial = [{"name": row.name, "contribution": row.contribution} for row in shown.members.all()]
-    formset = MemberFormSet(posted(request), initial=initial, prefix="members")
+    formset = rows_form(MemberFormSet, posted(request), prefix="members", initial=initial)
     refusal: DomainError | None = None
     if request.method == "POST" and formset.is_valid():
         given = [form.cleaned_data for form in formset if form.cleaned_data.get("name")]

@@ -45,6 +45,7 @@ from challenges.validators import need_problems
 from core.attachments import attachments_of
 from core.clock import today
 from core.errors import DomainError, EditConflict, ObjectNotFound
+from core.forms import rows_form
 from core.pages import (
     page_of,
     past_its_neighbour,
@@ -146,7 +147,8 @@ def need(request: HttpRequest, key: str) -> HttpResponse:
     if not acts_as_demander(request.user, found) or found.state not in EDITABLE_STATES:
         return redirect("challenges:challenge", found.code or found.public_id)
     form = forms.NeedForm(posted(request), initial=forms.NeedForm.initial_of(found))
-    indicators = forms.IndicatorFormSet(
+    indicators = rows_form(
+        forms.IndicatorFormSet,
         posted(request),
         prefix="indicators",
         initial=[{name: getattr(row, name) for name in needs.INDICATOR_FIELDS} for row in found.indicators.all()],
@@ -235,7 +237,7 @@ def terms(request: HttpRequest, key: str) -> HttpResponse:
     if not handles_challenge(request.user, found) or found.state not in TERM_STATES:
         return redirect("challenges:challenge", found.code or found.public_id)
     form = forms.TermsForm(posted(request), initial=forms.TermsForm.initial_of(found))
-    criteria = forms.CriterionFormSet(posted(request), prefix="criteria", initial=found.criteria)
+    criteria = rows_form(forms.CriterionFormSet, posted(request), prefix="criteria", initial=found.criteria)
     if request.method == "POST" and form.is_valid() and criteria.is_valid():
         rows = [
             {
@@ -557,7 +559,7 @@ def experts(request: HttpRequest) -> HttpResponse:
     if not (may_run_programmes(request.user) or supervises(request.user)):
         raise ObjectNotFound()
     form = forms.ExpertForm(posted(request))
-    jobs = forms.EmploymentFormSet(posted(request), prefix="jobs")
+    jobs = rows_form(forms.EmploymentFormSet, posted(request), prefix="jobs")
     if request.method == "POST" and form.is_valid() and jobs.is_valid():
         rows = [row.cleaned_data for row in jobs if row.cleaned_data.get("organisation_name")]
         name = form.cleaned_data["username"].strip()
@@ -644,7 +646,8 @@ def decide(request: HttpRequest, key: str) -> HttpResponse:
     selectors.bids_of(request.user, found)
     results = [row for row in decision.ranked_results(found) if row.bid is not None]
     form = forms.DecisionForm(posted(request))
-    winners = forms.WinnerFormSet(
+    winners = rows_form(
+        forms.WinnerFormSet,
         posted(request),
         prefix="winners",
         initial=[
@@ -691,7 +694,7 @@ def contract(request: HttpRequest, public_id: Any) -> HttpResponse:
     form = forms.ContractForm(
         posted(request), initial={"grant_fen": award.grant_fen, "own_fen": 0, "first_payment_fen": 0}
     )
-    milestones = forms.MilestoneFormSet(posted(request), prefix="milestones")
+    milestones = rows_form(forms.MilestoneFormSet, posted(request), prefix="milestones")
     if request.method == "POST" and form.is_valid() and milestones.is_valid():
         rows = [row.cleaned_data for row in milestones if row.cleaned_data.get("title")]
         if any(row.get("share_fen") is None or row.get("due_on") is None for row in rows):

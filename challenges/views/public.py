@@ -273,7 +273,10 @@ def publicities(request: HttpRequest) -> HttpResponse:
 @require_safe
 def publicity(request: HttpRequest, public_id: Any) -> HttpResponse:
     """What was decided, from when to when it is publicised, how the days were counted, how to object."""
-    return render(request, "challenges/publicity.html", {"publicity": selectors.publicity_for(request.user, public_id)})
+    shown = selectors.publicity_for(request.user, public_id)
+    # By key, never by attribute: a template that says `content.items` gets the dictionary's own method.
+    listed = shown.content.get("items", [])
+    return render(request, "challenges/publicity.html", {"publicity": shown, "listed": listed})
 
 
 @login_not_required

@@ -1,5 +1,6 @@
 """What everybody may read: published lists, demands, downloads."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -23,7 +24,7 @@ from core.transitions import available_actions
 from scenarios import selectors
 from scenarios.enums import ScenarioType
 from scenarios.forms import CATALOGUE_STATES
-from scenarios.models import ListItem, Scenario
+from scenarios.models import ListItem, Scenario, ScenarioVersion
 from scenarios.permissions import acts_as_owner, may_edit_scenario, sees_review_file
 from scenarios.states import SCENARIO_MACHINE
 
@@ -250,7 +251,7 @@ def detail(request: HttpRequest, key: str) -> HttpResponse:
             "errata": [erratum for item in published for erratum in item.errata.all()],
             "timeline": timeline(scenario, published),
             "attachments": attachments,
-            "changes": changes(scenario) if scenario.content_version > 1 else [],
+            "changes": changes(selectors.versions_for(request.user, scenario)) if scenario.content_version > 1 else [],
             "reviews": selectors.reviews_for(request.user, scenario) if full else [],
             "sees_file": full,
             "may_edit": may_edit_scenario(request.user, scenario),
@@ -295,10 +296,9 @@ def timeline(scenario: Scenario, published: list[ListItem]) -> list[dict[str, An
     return entries
 
 
-def changes(scenario: Scenario) -> list[dict[str, Any]]:
-    """Differences between the kept versions, newest first: field, before, after."""
+def changes(versions: Sequence[ScenarioVersion]) -> list[dict[str, Any]]:
+    """Differences between these versions, newest first: field, before, after."""
     labels = {name: str(heading) for name, heading in TEXT_BLOCKS} | {key: str(heading) for heading, key in COLUMNS}
-    versions = list(scenario.versions.order_by("version"))
     found = []
     for before, after in zip(versions, versions[1:], strict=False):
         fields = [
