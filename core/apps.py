@@ -23,6 +23,6 @@ class CoreConfig(AppConfig):
 
 
 def _keep_forms(apps: Any = None, **_: Any) -> None:
-    # `apps` are the models as of the migration, and none after a flush. Before the table was made there is nothing to keep.
+    # `apps` are the models as of the migration, none after a flush. Before the table was made there is nothing to keep.
     if apps is None or "rowform" in apps.all_models["core"]:
         row_digests.keep_forms()

@@ -17,7 +17,7 @@ from accounts.permissions import acts_for, has_role
 from core import slots
 from core.errors import DomainError
 from core.forms import DateInput, PageForm
-from core.money import UnreadableAmount, parse_amount
+from core.money import UnreadableAmount, format_fen, parse_amount
 from core.pages import page_of, posted
 from core.transitions import available_actions
 from matching.enums import EngagementState, ProcurementMethod
@@ -25,6 +25,7 @@ from matching.models import Engagement
 from matching.permissions import acts_for_demand, acts_for_supply
 from matching.services import engagements
 from matching.states import ENGAGEMENT_MACHINE
+from matching.terms import TERMS, Difference, differences, shown, terms_digest, terms_of
 from scenarios.enums import ScenarioState
 from scenarios.models import Scenario
 from scenarios.selectors import scenario_for
@@ -60,6 +61,7 @@ class IntentForm(PageForm):
 
 
 class ContractForm(PageForm):
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
     procurement_method = forms.ChoiceField(
         label=gettext_lazy("采购方式"), choices=[("", "—"), *ProcurementMethod.choices], required=False
     )
@@ -95,6 +97,7 @@ class ContractForm(PageForm):
 
 
 class DeliverForm(PageForm):
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
     outcome = forms.CharField(
         label=gettext_lazy("落地情况"),
         widget=forms.Textarea(attrs={"rows": 6}),
@@ -197,6 +200,8 @@ def engagement(request: HttpRequest, public_id: Any) -> HttpResponse:
                 for name in available_actions(found, ENGAGEMENT_MACHINE, by=request.user)
             ],
             "waits_for": _waits_for(found),
+            "overtaken": _overtaken(found, (found.overtaken or {}).get("step", "")),
+            "overtaken_by": (found.overtaken or {}).get("by", ""),
             "on_demand_side": acts_for_demand(request.user, found),
             "on_supply_side": acts_for_supply(request.user, found),
         },
@@ -223,11 +228,14 @@ def act(request: HttpRequest, public_id: Any, step: str) -> HttpResponse:
     found = engagements.engagement_for(request.user, public_id)
     if step not in FORMS or step not in available_actions(found, ENGAGEMENT_MACHINE, by=request.user):
         raise Http404
-    form = FORMS[step](posted(request), request.FILES or None)
+    form = FORMS[step](posted(request), request.FILES or None, initial=_initial(found, step))
     if request.method == "POST" and form.is_valid():
         try:
             _take(request, found, step, form.cleaned_data)
         except DomainError as error:
+            found.refresh_from_db()
+            # What is shown now is what the next press confirms; everything else typed stays.
+            form.data = form.data.copy() | {"seen": terms_digest(found, step)}
             form.refuse(error)
         else:
             messages.success(request, _("已办理：%s。") % ENGAGEMENT_MACHINE[step].label)
@@ -235,9 +243,33 @@ def act(request: HttpRequest, public_id: Any, step: str) -> HttpResponse:
     return render(
         request,
         "matching/engagement_act.html",
-        {"form": form, "title": ENGAGEMENT_MACHINE[step].label, "subject": found, "danger": step == "close"},
+        {
+            "form": form,
+            "title": ENGAGEMENT_MACHINE[step].label,
+            "subject": found,
+            "danger": step == "close",
+            "standing": _standing(found, step),
+            "overtaken": _overtaken(found, step),
+        },
         status=400 if form.errors else 200,
     )
+
+
+def _initial(found: Engagement, step: str) -> dict[str, Any]:
+    """What stands already, so that the second side confirms it instead of typing it again."""
+    amount = format_fen(found.amount_fen) if found.amount_fen is not None else ""
+    return {**terms_of(found, step), "amount": amount, "seen": terms_digest(found, step)}
+
+
+def _standing(found: Engagement, step: str) -> list[tuple[Any, str]]:
+    """The terms that the other side has confirmed, or that are still to be confirmed by both."""
+    return [(label, shown(name, getattr(found, name))) for name, label in TERMS.get(step, {}).items()]
+
+
+def _overtaken(found: Engagement, step: str) -> list[Difference]:
+    """The difference between what one side had confirmed and what stands now."""
+    kept = found.overtaken or {}
+    return differences(found, step, kept["terms"]) if kept.get("step") == step else []
 
 
 def _take(request: HttpRequest, found: Engagement, step: str, data: dict[str, Any]) -> None:
@@ -249,5 +281,6 @@ def _take(request: HttpRequest, found: Engagement, step: str, data: dict[str, An
     elif step == "close":
         engagements.engagement_close(**chosen, **data)
     else:
+        seen = data.pop("seen", "") or None
         values = {**data, "amount_fen": data.pop("amount", None)} if step == "contract" else data
-        engagements.engagement_confirm(**chosen, step=step, values=values)
+        engagements.engagement_confirm(**chosen, step=step, values=values, seen=seen)

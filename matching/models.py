@@ -209,6 +209,11 @@ class Engagement(DecidingModel):
     trial_ends_on = models.DateField(_("试用截止"), null=True, blank=True)
     owner_confirms = models.CharField(max_length=12, blank=True)
     vendor_confirms = models.CharField(max_length=12, blank=True)
+    #: Digest of the terms that each side confirmed (matching.terms); a step is taken when both are the same.
+    owner_digest = models.CharField(max_length=64, blank=True, default="", db_default="")
+    vendor_digest = models.CharField(max_length=64, blank=True, default="", db_default="")
+    #: {step, by, terms} that one side had confirmed when the other changed them; empty once both agree again.
+    overtaken = models.JSONField(null=True, blank=True)
     procurement_method = models.CharField(_("采购方式"), max_length=16, choices=ProcurementMethod.choices, blank=True)
     procurement_number = models.CharField(_("采购公告或合同编号"), max_length=80, blank=True)
     contract_digest = models.CharField(_("合同文件摘要"), max_length=64, blank=True)

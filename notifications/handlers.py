@@ -430,6 +430,9 @@ ENGAGEMENT_STEPS = {
     "confirm_intent": gettext_lazy("确认达成意向"),
     "confirm_contract": gettext_lazy("确认签约"),
     "confirm_deliver": gettext_lazy("确认落地"),
+    "change_intent": gettext_lazy("修改了意向内容，您方原来的确认已失效，请重新核对确认"),
+    "change_contract": gettext_lazy("修改了签约内容，您方原来的确认已失效，请重新核对确认"),
+    "change_deliver": gettext_lazy("修改了落地情况，您方原来的确认已失效，请重新核对确认"),
     "intent": gettext_lazy("确认达成意向"),
     "contract": gettext_lazy("确认签约"),
     "deliver": gettext_lazy("确认落地"),
@@ -451,7 +454,7 @@ def engagement_moved(event: EngagementMoved) -> None:
     notify(
         "engagement.moved",
         recipients=supply_side_of(vendor) if event.by_owner else demand_side_of(owner),
-        key=f"{engagement.pk}:{event.action}:{event.target}",
+        key=":".join(part for part in (str(engagement.pk), event.action, event.target, event.terms[:12]) if part),
         values={
             "title": engagement.scenario.title,
             "other": (owner if event.by_owner else vendor).name,

@@ -23,6 +23,7 @@ from matching.events import EngagementMoved
 from matching.models import Engagement
 from matching.permissions import acts_for_demand, acts_for_either, may_see_engagement
 from matching.states import ENGAGEMENT_MACHINE
+from matching.terms import terms_digest, terms_of
 from scenarios.enums import ScenarioState
 from scenarios.models import Scenario
 from vendors.models import Capability
@@ -155,11 +156,18 @@ def engagement_trial(*, public_id: UUID, acting_user: User, trial_plan: str, tri
 
 @transaction.atomic
 def engagement_confirm(
-    *, public_id: UUID, acting_user: User, step: str, values: Mapping[str, Any] | None = None
+    *,
+    public_id: UUID,
+    acting_user: User,
+    step: str,
+    values: Mapping[str, Any] | None = None,
+    seen: str | None = None,
 ) -> Engagement:
-    """One side confirms intent, contract or delivery. With the other's confirmation of the same step it is taken.
+    """One side confirms intent, contract or delivery: the terms as they stand, with its own `values` put in.
 
-    Until then it is only a claim and the state does not change. `values` of the step may be given by either side.
+    The step is taken when both sides confirmed the same terms, by digest. Until then it is only a claim and the state
+    does not change. Values that change the terms take the other side's confirmation back, and tell it. `seen` is the
+    digest of the terms that the person was shown; other terms meanwhile are a DomainError (`terms_changed`).
     """
     engagement = _locked(public_id, acting_user)
     machine_step = ENGAGEMENT_MACHINE.get(step)
@@ -169,12 +177,21 @@ def engagement_confirm(
         raise DomainError(
             _("当前状态为“%s”，不能进行这项操作。") % engagement.get_state_display(), code="illegal_transition"
         )
+    before, former = terms_of(engagement, step), terms_digest(engagement, step)
+    if seen is not None and seen != former:
+        raise DomainError(_("对方刚刚修改了确认的内容，请核对下面列出的差异后再确认。"), code="terms_changed")
     _apply(engagement, values or {})
-    if acts_for_demand(acting_user, engagement):
-        engagement.owner_confirms = step
-    else:
-        engagement.vendor_confirms = step
-    if engagement.owner_confirms == step == engagement.vendor_confirms:
+    own, other = ("owner", "vendor") if acts_for_demand(acting_user, engagement) else ("vendor", "owner")
+    digest = terms_digest(engagement, step)
+    setattr(engagement, f"{own}_confirms", step)
+    setattr(engagement, f"{own}_digest", digest)
+    changed = digest != former and getattr(engagement, f"{other}_confirms") == step
+    if changed:
+        setattr(engagement, f"{other}_confirms", "")
+        setattr(engagement, f"{other}_digest", "")
+        engagement.overtaken = {"step": step, "by": other, "terms": before}
+    if _both_confirmed(engagement, step, digest):
+        engagement.overtaken = None
         _move(engagement, step, acting_user, {"step": step}, _FIELDS)
         return engagement
     for guard in machine_step.guards[1:]:
@@ -182,18 +199,27 @@ def engagement_confirm(
         if reasons:
             raise InvalidInput({reason.field: [str(reason.message)] for reason in reasons})
     engagement.save(update_fields=_FIELDS)
-    audit.record(acting_user, "matching.engagement.confirm", engagement, {"step": step})
-    outbox.publish(
-        EngagementMoved(
-            engagement.pk, f"confirm_{step}", engagement.state, by_owner=acts_for_demand(acting_user, engagement)
-        )
-    )
+    action = f"{'change' if changed else 'confirm'}_{step}"
+    audit.record(acting_user, "matching.engagement.confirm", engagement, {"step": step, "terms": digest})
+    outbox.publish(EngagementMoved(engagement.pk, action, engagement.state, by_owner=own == "owner", terms=digest))
     return engagement
+
+
+def _both_confirmed(engagement: Engagement, step: str, digest: str) -> bool:
+    """Both sides, the same step and terms. Confirmed before digests were kept, it counts for the terms unchanged."""
+    sides = (
+        (engagement.owner_confirms, engagement.owner_digest or digest),
+        (engagement.vendor_confirms, engagement.vendor_digest or digest),
+    )
+    return all(side == (step, digest) for side in sides)
 
 
 _FIELDS = [
     "owner_confirms",
     "vendor_confirms",
+    "owner_digest",
+    "vendor_digest",
+    "overtaken",
     "procurement_method",
     "procurement_number",
     "contract_digest",
