@@ -44,5 +44,5 @@ class EngagementMoved(Event):
     action: str
     target: str
     by_owner: bool
-    #: Digest of the terms confirmed, where the step has some: each change is told, none twice.
-    terms: str = ""
+    #: Which confirmation it was, for steps of both sides: each is told, none twice.
+    turn: int = 0

@@ -212,6 +212,8 @@ class Engagement(DecidingModel):
     #: Digest of the terms that each side confirmed (matching.terms); a step is taken when both are the same.
     owner_digest = models.CharField(max_length=64, blank=True, default="", db_default="")
     vendor_digest = models.CharField(max_length=64, blank=True, default="", db_default="")
+    #: How often either side confirmed or changed terms: each time is told, none twice.
+    confirmations = models.PositiveIntegerField(default=0, db_default=0)
     #: {step, by, terms} that one side had confirmed when the other changed them; empty once both agree again.
     overtaken = models.JSONField(null=True, blank=True)
     procurement_method = models.CharField(_("采购方式"), max_length=16, choices=ProcurementMethod.choices, blank=True)

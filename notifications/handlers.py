@@ -454,7 +454,7 @@ def engagement_moved(event: EngagementMoved) -> None:
     notify(
         "engagement.moved",
         recipients=supply_side_of(vendor) if event.by_owner else demand_side_of(owner),
-        key=":".join(part for part in (str(engagement.pk), event.action, event.target, event.terms[:12]) if part),
+        key=f"{engagement.pk}:{event.action}:{event.target}" + (f":{event.turn}" if event.turn else ""),
         values={
             "title": engagement.scenario.title,
             "other": (owner if event.by_owner else vendor).name,

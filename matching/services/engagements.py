@@ -183,6 +183,7 @@ def engagement_confirm(
     _apply(engagement, values or {})
     own, other = ("owner", "vendor") if acts_for_demand(acting_user, engagement) else ("vendor", "owner")
     digest = terms_digest(engagement, step)
+    engagement.confirmations += 1
     setattr(engagement, f"{own}_confirms", step)
     setattr(engagement, f"{own}_digest", digest)
     changed = digest != former and getattr(engagement, f"{other}_confirms") == step
@@ -201,7 +202,9 @@ def engagement_confirm(
     engagement.save(update_fields=_FIELDS)
     action = f"{'change' if changed else 'confirm'}_{step}"
     audit.record(acting_user, "matching.engagement.confirm", engagement, {"step": step, "terms": digest})
-    outbox.publish(EngagementMoved(engagement.pk, action, engagement.state, by_owner=own == "owner", terms=digest))
+    outbox.publish(
+        EngagementMoved(engagement.pk, action, engagement.state, by_owner=own == "owner", turn=engagement.confirmations)
+    )
     return engagement
 
 
@@ -219,6 +222,7 @@ _FIELDS = [
     "vendor_confirms",
     "owner_digest",
     "vendor_digest",
+    "confirmations",
     "overtaken",
     "procurement_method",
     "procurement_number",
