@@ -1,6 +1,9 @@
 // Saves a draft some seconds after a change and when a field is left. A conflict or an expired session is shown, and
 // what was typed stays in the page. Attributes of the form: data-autosave (URL), a hidden field "version".
+//
+// Several forms of one page save themselves each: whoever presses the button of one takes the others' words along first.
 const DELAY = 6000;
+const watched = [];
 
 function watch(form) {
   const state = form.querySelector("[data-save-state]");
@@ -75,14 +78,25 @@ function watch(form) {
   // A save on its way would make the button's own post look like somebody else's: let it arrive first.
   form.addEventListener("submit", (event) => {
     clearTimeout(timer);
-    if (!saving) {
+    const under = [saving, ...watched.filter((one) => one.form !== form).map((one) => one.settled())].filter(Boolean);
+    if (under.length === 0) {
       stopped = true;
       return;
     }
     event.preventDefault();
     const button = event.submitter;
-    saving.then(() => form.requestSubmit(button));
+    Promise.all(under).then(() => {
+      const held = watched.find((one) => one.form !== form && one.unsaved());
+      if (held) {
+        show("failed", "本页另一处填写的内容未能保存，请先处理那里的提示");
+        held.form.scrollIntoView({ block: "center" });
+        return;
+      }
+      form.requestSubmit(button);
+    });
   });
+  // A promise while something of this form is not saved yet, else null.
+  watched.push({ form, settled: () => (dirty && !stopped ? save() : saving), unsaved: () => dirty });
   form.addEventListener("autosaved", () => {
     if (!dirty) delete form.dataset.changed;
   });
