@@ -48,4 +48,4 @@ def test_each_bids_form_saves_itself_half_filled(scoring):
     again = client.get(address).content.decode()
     assert 'value="31"' in again
     assert 'value="32"' in again
-    assert [sheet.scores for sheet in scoring.sheets.order_by("bid_id")] == [{"technology": 31}, {"technology": 32}]
+    assert sorted(sheet.scores["technology"] for sheet in scoring.sheets.all()) == [31, 32]
