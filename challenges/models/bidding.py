@@ -37,6 +37,7 @@ class Bid(models.Model):
     price_cipher = models.TextField(null=True, blank=True, editable=False)
     unreadable_reason = models.TextField(blank=True)
     unreadable_by_bidder = models.BooleanField(null=True)
+    unreadable_at = models.DateTimeField(_("判定无法读取的时间"), null=True, blank=True)
     form_comment = models.TextField(_("形式审查意见"), blank=True)
     form_problems = models.JSONField(default=list, blank=True)
     supplement_due_on = models.DateField(_("补正期限"), null=True, blank=True)

@@ -99,7 +99,11 @@ class EnvelopeKey(models.Model):
 
 
 class Opening(models.Model):
-    """One ceremony: of the technical envelopes, or later of the prices."""
+    """One ceremony of one group of officers: of the technical envelopes, or later of the prices.
+
+    Several may run side by side, one for each group that has begun: whoever starts another never undoes what an officer
+    has done (services.openings holds the challenge's row while it looks). The first to come to its end opens.
+    """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     challenge = models.ForeignKey(Challenge, on_delete=models.PROTECT, related_name="openings")
@@ -115,12 +119,7 @@ class Opening(models.Model):
 
     class Meta:
         ordering = ["pk"]
-        constraints = [
-            state_check(OpeningState, "opening_state"),
-            models.UniqueConstraint(
-                fields=["challenge", "kind"], condition=models.Q(state="running"), name="one_running_opening"
-            ),
-        ]
+        constraints = [state_check(OpeningState, "opening_state")]
 
     def __str__(self) -> str:
         return f"{self.challenge_id} {self.kind} {self.state}"

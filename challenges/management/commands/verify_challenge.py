@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 
 from challenges.models import Challenge
+from challenges.officers_record import verify_officers
 from challenges.records import challenge_record, verify_files
 from challenges.sealing.verification import Anchors, Report, verify_record
 from core.errors import DomainError
@@ -46,7 +47,7 @@ class Command(BaseCommand):
             Anchors(signing_key=options["signing_key"], root=options["root"], heads=tuple(options["head"])),
         )
         if challenge is not None:
-            report.rows += verify_files(challenge)
+            report.rows += verify_files(challenge) + verify_officers(challenge)
         if options["export"]:
             options["export"].write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
         self._print(report, as_json=options["json"])
