@@ -63,6 +63,14 @@ class Bid(models.Model):
         return self.challenge.outcome_name(name) if self.state in named_by_programme else name
 
     @property
+    def outward_state(self) -> tuple[str, str]:
+        """State and words for everybody but those who decide: what was decided is told by its 公示, not before."""
+        undecided = self.challenge.public_state == self.challenge.state
+        if undecided or self.state not in (BidState.PROPOSED, BidState.RESERVE):
+            return str(self.state), self.get_state_display()
+        return str(BidState.SCORED), str(BidState.SCORED.label)
+
+    @property
     def technical_content(self) -> dict[str, Any] | None:
         """What the technical envelope held; None before it was opened and after it was erased."""
         return self._opened(self.technical_cipher)

@@ -59,6 +59,12 @@ def checked_manifest(kind: str, manifest: Any) -> dict[str, Any]:
     return dict(manifest)
 
 
+def text_faults(text: str, longest: int) -> list[str]:
+    """What keeps a text handed in after the opening (补正) from being one: the words of the same table."""
+    rule = {**TABLE["$defs"]["text"], "maxLength": longest}
+    return [fault.message for fault in _faults(rule, text, (), "")]
+
+
 @cache
 def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text)

@@ -149,11 +149,19 @@ def control_opening(challenge: Challenge, kind: str, private_key: bytes, size: i
         open_envelope(sealed, private_key, context, sink_for)
         for _name, file in sinks:
             file.flush()
-            kept = attach_checked(subject=challenge, file=file, purpose="control", content_key=challenge.content_key)
-            kept.file.storage.delete(kept.file.name)
+        control_file(challenge)
         Challenge.objects.filter(pk=challenge.pk).update(content_key=challenge.content_key)
         transaction.set_rollback(True)
     _ask_for_room(size)
+
+
+def control_file(challenge: Challenge) -> None:
+    """A sound file is judged, kept under the challenge's data key, and taken back; raises whatever goes wrong."""
+    with transaction.atomic():
+        file = File(io.BytesIO(CONTROL_FILE), name=CONTROL_NAME)
+        kept = attach_checked(subject=challenge, file=file, purpose="control", content_key=challenge.content_key)
+        kept.file.storage.delete(kept.file.name)
+        transaction.set_rollback(True)
 
 
 def _ask_for_room(size: int) -> None:

@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import count
+from itertools import count, cycle
 from typing import Any
 from uuid import uuid4
 
@@ -61,10 +61,12 @@ class Stage:
     city_reviewer: User
     private_keys: dict[str, bytes] = field(default_factory=dict)
     experts: list[Expert] = field(default_factory=list)
+    #: Officers beside the usual three, for programmes that ask for four or five.
+    further_openers: list[User] = field(default_factory=list)
 
     @property
     def opener_users(self) -> list[User]:
-        return [self.handler, self.supervisor, self.platform]
+        return [self.handler, self.supervisor, self.platform, *self.further_openers]
 
 
 def make_stage(*, expert_count: int = 12) -> Stage:
@@ -238,7 +240,7 @@ def renew_proof(stage: Stage, user: User) -> None:
 
 def appoint_openers(stage: Stage, annual_list: AnnualList) -> list[Opener]:
     appointed = []
-    for user, capacity in zip(stage.opener_users, OpenerCapacity.values, strict=True):
+    for user, capacity in zip(stage.opener_users, cycle(OpenerCapacity.values), strict=False):
         if not user.officer_keys.exists():
             give_key(stage, user)
         else:

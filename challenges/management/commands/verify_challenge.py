@@ -60,7 +60,7 @@ class Command(BaseCommand):
         challenge = Challenge.objects.filter(code=options["code"]).first()
         if challenge is None:
             raise DomainError(_("没有编号为 %s 的榜单。") % options["code"])
-        return challenge_record(challenge), challenge
+        return challenge_record(challenge, whole=True), challenge
 
     def _print(self, report: Report, *, as_json: bool) -> None:
         if as_json:
