@@ -406,10 +406,10 @@ def open_envelopes(stage: Stage, challenge: Challenge, kind: str, users: Sequenc
     owners = {str(user.officer_keys.get().public_id): user for user in users}
     officers = next(one["officers"] for one in key.wrapped if set(one["officers"]) == set(owners))
     opening = openings.opening_start(challenge_id=challenge.pk, acting_user=users[0], kind=kind, officers=officers)
-    for position, officer in enumerate(officers):
+    for position in range(opening.layers.count(), len(officers)):
         opening = openings.opening_peel(
             opening_public_id=opening.public_id,
-            acting_user=owners[officer],
+            acting_user=owners[officers[position]],
             peeled=peel(stage, challenge, opening, position),
         )
     challenge.refresh_from_db()
