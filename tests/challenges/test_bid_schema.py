@@ -16,7 +16,7 @@ from challenges.validators import AGREEMENT_CLAUSES
 pytestmark = pytest.mark.unit
 
 CASES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("bid_schema_cases.json").read_text(encoding="utf-8"))
-#: Numbers JavaScript reads as others, and whether it refuses them: 1.0 is 1 and sealed as that, 3,000 digits are Infinity.
+#: Numbers JavaScript reads as others, and whether it refuses them: 1.0 is 1 and sealed so, 3,000 digits are Infinity.
 READ_OTHERWISE = {"total a float": False, "total of 4,000 digits": True}
 BRIDGE = Path(__file__).resolve().parents[2] / "challenges" / "frontend" / "tests" / "bridge.mjs"
 
