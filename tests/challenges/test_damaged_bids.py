@@ -5,7 +5,6 @@ import logging
 import zipfile
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -26,40 +25,15 @@ from tests.challenges.damaged.containers import (
     PRICES,
     container,
     index_of,
-    sealed,
 )
 from tests.challenges.damaged.files import PDF, damaged_files
+from tests.challenges.damaged.hand_in import hand_in_content, hand_in_envelopes
 from tests.factories import challenges as make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
 
 FILES = damaged_files()
 SOUND_FILE = ("方案.pdf", PDF)
-
-
-def hand_in_content(challenge: Challenge, user: Any, *, technical: bytes | None = None, price: bytes | None = None):
-    """A bid whose envelopes hold these bytes (a sound content where None), handed in as any other."""
-    ticket = bids.sealing_ticket(challenge_id=challenge.pk, acting_user=user)
-    keys = openers.current_envelope_keys(challenge)
-    contents = {
-        EnvelopeKind.TECHNICAL: technical if technical is not None else container(index_of(make.manifest_of(user))),
-        EnvelopeKind.PRICE: price if price is not None else container(index_of(make.price_of())),
-    }
-    return hand_in_envelopes(
-        challenge,
-        user,
-        {kind: sealed(ticket.context(kind), keys[kind].public_key, content) for kind, content in contents.items()},
-    )
-
-
-def hand_in_envelopes(challenge: Challenge, user: Any, envelopes: dict[str, bytes]):
-    uploaded = [
-        bids.envelope_receive(challenge_id=challenge.pk, acting_user=user, kind=kind, chunks=[data]).public_id
-        for kind, data in envelopes.items()
-    ]
-    return bids.bid_finalise(
-        challenge_id=challenge.pk, acting_user=user, envelope_ids=uploaded, idempotency_key=str(uuid4())
-    )
 
 
 def opened(stage: make.Stage, challenge: Challenge, kind: str = EnvelopeKind.TECHNICAL) -> dict[str, Bid]:
