@@ -31,7 +31,7 @@ def opaque(row: models.Model) -> UUID:
 def key_behind(model: type[models.Model], name: UUID) -> int | None:
     """The primary key behind a name `opaque` gave a row of `model`; None for any other."""
     for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
-        decryptor = _cipher(model._meta.label_lower, secret).decryptor()
+        decryptor = _cipher(model._meta.label_lower, str(secret)).decryptor()
         block = decryptor.update(name.bytes) + decryptor.finalize()
         number = int.from_bytes(block[_HALF:], "big")
         if block[:_HALF] == bytes(_HALF) and number < 1 << 63:

@@ -98,11 +98,12 @@ def diagnosed(
     step: Callable[[], Result], *, refusals: tuple[type[Exception], ...], control: Callable[[], None], what: str
 ) -> Result:
     """What `step` returns. Its `refusals` pass through; anything else ends as Peculiar or OpeningInterrupted."""
+    passing: tuple[type[Exception], ...] = (*refusals, OpeningInterrupted, Peculiar)
     failure: Exception | None = None
     for _attempt in range(2):
         try:
             return step()
-        except (*refusals, OpeningInterrupted, Peculiar):
+        except passing:
             raise
         except Exception as error:
             tell(what, error)
