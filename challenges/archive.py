@@ -58,6 +58,9 @@ def archive_package(challenge: Challenge) -> bytes:
                         "technical": bid.technical_content,
                         "price": bid.price_content,
                         "form_comment": bid.form_comment,
+                        "kept_aside": list(
+                            bid.kept_aside.values("kind", "name", "reason", "by_bidder", "found_at", "size", "sha256")
+                        ),
                     }
                 ),
             )

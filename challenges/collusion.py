@@ -5,6 +5,7 @@ Every function returns pairs or groups of bids with the fact in words, so that t
 
 import io
 import itertools
+import logging
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from xml.etree import ElementTree
 
 from django.utils.translation import gettext as _
 from pypdf import PdfReader
-from pypdf.errors import PyPdfError
+
+logger = logging.getLogger("marketplace.sealing")
 
 SHINGLE = 5
 #: Share of common shingles from which two texts count as nearly the same.
@@ -57,8 +59,8 @@ def authors_of(content: bytes, name: str) -> frozenset[str]:
     ending = name.rsplit(".", 1)[-1].lower()
     try:
         found = _pdf_authors(content) if ending == "pdf" else _office_authors(content)
-    except (zipfile.BadZipFile, ElementTree.ParseError, PyPdfError, ValueError, OSError):
-        # A damaged file has no author to compare; the formal check tells of the damage.
+    except Exception as error:  # noqa: BLE001 - what a damaged file raises is not one kind; it has no author to compare
+        logger.info("no author can be read from a file: %s", type(error).__qualname__)
         return frozenset()
     return frozenset(author.strip() for author in found if author.strip().lower() not in _NOBODY)
 

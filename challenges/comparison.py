@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from challenges import scoring
 from challenges.enums import OpeningState, PanelPurpose, SeatState
 from challenges.models import BidVersion, Challenge, Panel
+from challenges.officers_record import verify_officers
 from challenges.records import verify_files
 from challenges.sealing import verification as kinds
 from challenges.sealing.canonical import decode_bytes
@@ -52,6 +53,7 @@ BEFORE_OPENING = {
     "opening_row": "开启之前已有开启的数据。",
     "score_row": "开启之前已有评分的数据。",
     "award_row": "开启之前已有中榜的数据。",
+    "in_office": "开启环节有当时不在任的人参与。",
 }
 
 
@@ -286,6 +288,11 @@ def _digests(challenge: Challenge) -> Found:
                 yield f"{finding.table}#{finding.row}", False, finding.detail
 
 
+def _officers(challenge: Challenge) -> Found:
+    for row in verify_officers(challenge):
+        yield row.subject, row.ok, row.detail
+
+
 COMPARISONS: tuple[tuple[str, Callable[[Challenge], Found]], ...] = (
     ("link", _links),
     ("deadline", _deadline),
@@ -299,4 +306,5 @@ COMPARISONS: tuple[tuple[str, Callable[[Challenge], Found]], ...] = (
     ("opening_row", _openings),
     ("score_row", _scores),
     ("award_row", _awards),
+    ("in_office", _officers),
 )

@@ -142,8 +142,10 @@ def checked(parameters: Parameters) -> Parameters:
             ]
     if "experts" not in problems and parameters.experts % 2 == 0:
         problems["experts"] = [_("评审专家数应为奇数。")]
-    if parameters.opening_threshold > parameters.opening_officers:
-        problems["opening_threshold"] = [_("开启所需人数不能多于开启人数。")]
+    if parameters.opening_threshold >= parameters.opening_officers:
+        problems["opening_threshold"] = [
+            _("开启所需人数应少于开启人数：一人也不能缺时，任何一人缺席或遗失密钥，全部标书都无法开启。")
+        ]
     if parameters.expert_names not in (NAMES_AFTER_RESULT, NAMES_NEVER, NAMES_WITH_RESULT):
         problems["expert_names"] = [_("请选择专家名单的公开方式。")]
     if problems:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from accounts.enums import ADMINISTRATOR_ROLES, Role
+from accounts.enums import ADMINISTRATOR_ROLES, OrganisationState, Role
 from accounts.permissions import acts_for, has_role, is_member, is_signed_in, organisation_of
 from challenges.enums import ChallengeState, ProgrammeModel
-from challenges.models import AnnualList, Bid, Challenge, Objection, Panel, Programme, Project, Seat
+from challenges.models import AnnualList, Bid, Challenge, Objection, Opener, Panel, Programme, Project, Seat
 
 #: Before the opening nobody but the bidder learns of bids, whatever their role (招标投标法 22; domain.md §6).
 BEFORE_OPENING = frozenset(
@@ -80,8 +80,36 @@ def keeps_integrity_records(user: Any) -> bool:
 
 
 def may_be_opener(user: Any) -> bool:
-    """None of the three administrators opens bids, in whichever organisation they hold that role."""
-    return is_signed_in(user) and not user.memberships.active().filter(grants__role__in=ADMINISTRATOR_ROLES).exists()
+    """A member of some organisation, and none of the three administrators in whichever they hold that role."""
+    if not is_signed_in(user):
+        return False
+    memberships = user.memberships.active()
+    return memberships.exists() and not memberships.filter(grants__role__in=ADMINISTRATOR_ROLES).exists()
+
+
+def is_in_office(opener: Opener) -> bool:
+    """Whether an officer may act at this moment: not replaced, fit, a member of the organisation they were named for.
+
+    Asked of the database at every step of a ceremony, never of what a session remembers.
+    """
+    return (
+        opener.replaced_at is None
+        and opener.organisation.state != OrganisationState.SUSPENDED
+        and may_be_opener(opener.user)
+        and opener.user.memberships.active().filter(organisation_id=opener.organisation_id).exists()
+    )
+
+
+def office_of(user: Any, annual_list_id: int | None) -> Opener | None:
+    """The office a person holds on a list now, with its key; None for anybody else."""
+    if annual_list_id is None or not is_signed_in(user):
+        return None
+    opener = (
+        Opener.objects.filter(annual_list_id=annual_list_id, user=user, replaced_at=None, key__isnull=False)
+        .select_related("key", "organisation", "user")
+        .first()
+    )
+    return opener if opener is not None and is_in_office(opener) else None
 
 
 # --- demander -----------------------------------------------------------------------------------------------------

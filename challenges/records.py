@@ -1,8 +1,9 @@
 """The public record of a challenge (docs/sealing.md §5), exported only after its opening, and its verification."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from challenges.models import Challenge, SealedEnvelope
+from challenges.models import ChainEntry, Challenge, SealedEnvelope
 from challenges.sealing import verification
 from challenges.sealing.canonical import encode_bytes
 from challenges.sealing.envelopes import EnvelopeDigests
@@ -18,16 +19,36 @@ READ_SIZE = 1 << 20
 KEPT_BACK = frozenset({"opening_refused"})
 
 
+def unpublicised(rows: Sequence[ChainEntry]) -> set[int]:
+    """Sequence numbers of the decisions that no 公示 has followed."""
+    waiting: set[int] = set()
+    found: set[int] = set()
+    for row in rows:
+        if row.kind == "decided":
+            found |= waiting
+            waiting = {row.sequence}
+        elif row.kind == "publicity":
+            waiting = set()
+    return found | waiting
+
+
 class NotOpened(DomainError):
     code = "not_opened"
     status = 409
 
 
-def challenge_record(challenge: Challenge) -> dict[str, Any]:
-    """The whole chain with its bodies. Before the opening even its length would tell the number of bids: refused."""
+def challenge_record(challenge: Challenge, *, whole: bool = False) -> dict[str, Any]:
+    """The chain with its bodies. Before the opening even its length would tell the number of bids: refused.
+
+    A decision that waits for its 公示 is not public: the record then ends in front of it, unless `whole` (for those who
+    verify the platform itself). One that never came to a 公示 stays as a link without its body.
+    """
     if challenge.opened_at is None:
         raise NotOpened("开启之前不公布记录；封存根和封存时间见榜单页面。")
     rows = list(challenge.chain.order_by("sequence"))
+    unpublished = set() if whole else unpublicised(rows)
+    if unpublished and challenge.public_state != challenge.state:
+        rows = [row for row in rows if row.sequence < max(unpublished)]
     links = [as_link(row) for row in rows]
     return {
         "format": verification.FORMAT,
@@ -35,7 +56,7 @@ def challenge_record(challenge: Challenge) -> dict[str, Any]:
         "suite": challenge.suite,
         "signing_key": encode_bytes(signer().public_key),
         "chain": [
-            verification.export_entry(link, None if row.kind in KEPT_BACK else row.body)
+            verification.export_entry(link, None if row.kind in KEPT_BACK or row.sequence in unpublished else row.body)
             for link, row in zip(links, rows, strict=True)
         ],
         "head": verification.sign_head(str(challenge.public_id), links[-1], signer()),

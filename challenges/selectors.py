@@ -10,13 +10,14 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from accounts.enums import Role
+from accounts.enums import OrganisationState, Role
 from accounts.permissions import has_role, is_signed_in, organisation_ids, organisation_of
 from accounts.selectors import within_region
 from challenges.enums import (
     AnnualListState,
     BidState,
     ChallengeState,
+    EnvelopeKind,
     PublicityState,
     QuestionState,
     SelectionMethod,
@@ -29,6 +30,7 @@ from challenges.models import (
     Challenge,
     ChallengeFollower,
     CreditEntry,
+    KeptAside,
     Objection,
     Opener,
     Programme,
@@ -43,6 +45,7 @@ from challenges.permissions import (
     bids_are_disclosed,
     handles_programme,
     keeps_integrity_records,
+    may_be_opener,
     may_see_bids,
     may_see_objector,
     sees_project,
@@ -179,7 +182,7 @@ def lists_for(user: Any) -> QuerySet[AnnualList]:
     if is_signed_in(user) and has_role(user, Role.SUPERVISOR):
         allowed |= ~Q(state=AnnualListState.PREPARING)
     if is_signed_in(user):
-        allowed |= Q(pk__in=Opener.objects.filter(user=user, replaced_at=None).values("annual_list_id"))
+        allowed |= Q(pk__in=openers_of(user).order_by().values("annual_list_id"))
     return AnnualList.objects.filter(allowed).select_related("programme", "programme__owner")
 
 
@@ -316,13 +319,16 @@ def _sits_on(user: Any, bid: Bid) -> bool:
 
 
 def openers_of(user: Any) -> QuerySet[Opener]:
-    """The person's appointments, newest first."""
+    """The offices the person holds now, newest first; none of those they were replaced in or left."""
+    if not is_signed_in(user) or not may_be_opener(user):
+        return Opener.objects.none()
     return (
-        Opener.objects.filter(user=user, replaced_at=None)
+        Opener.objects.filter(
+            user=user, replaced_at=None, organisation__in=user.memberships.active().values("organisation_id")
+        )
+        .exclude(organisation__state=OrganisationState.SUSPENDED)
         .select_related("annual_list", "annual_list__programme", "key", "organisation")
         .order_by("-pk")
-        if is_signed_in(user)
-        else Opener.objects.none()
     )
 
 
@@ -410,6 +416,19 @@ def may_download_bid_file(user: Any, subject_id: str, _attachment: Any) -> bool:
     if bid is None or bid.technical_content is None:
         return False
     return acts_as_bidder(user, bid) or may_see_bids(user, bid.challenge)
+
+
+def kept_aside_of(bid: Bid) -> QuerySet[KeptAside]:
+    """What was not taken of a bid, with reasons; of each kind of envelope only once its ceremony is over."""
+    over = [
+        kind
+        for kind, moment in (
+            (EnvelopeKind.TECHNICAL, bid.challenge.opened_at),
+            (EnvelopeKind.PRICE, bid.challenge.price_opened_at),
+        )
+        if moment is not None
+    ]
+    return bid.kept_aside.filter(kind__in=over)
 
 
 def credit_entries(user: Any) -> QuerySet[CreditEntry]:

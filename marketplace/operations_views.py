@@ -1,6 +1,7 @@
 """The operator's page; /statusz and /metrics for monitoring from the networks the installation trusts."""
 
 import ipaddress
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
@@ -14,8 +15,11 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.permissions import may_operate
 from core import outbox
 from core.errors import DomainError, NotPermitted
+from core.models import OutboxDelivery
+from core.opaque import key_behind
 from marketplace import operations
 from notifications import services as notification_services
+from notifications.models import Delivery
 from scenarios import selectors as scenario_selectors
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -76,11 +80,12 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def retry_delivery(request: HttpRequest, delivery_id: int) -> HttpResponse:
+def retry_delivery(request: HttpRequest, name: UUID) -> HttpResponse:
     """Give a parked delivery another life."""
     if not may_operate(request.user):
         raise NotPermitted()
-    if outbox.retry([delivery_id]):
+    key = key_behind(OutboxDelivery, name)
+    if key is not None and outbox.retry([key]):
         messages.success(request, _("已重新排队，稍后自动处理。"))
     else:
         messages.info(request, _("这一条已不在搁置状态，无需重试。"))
@@ -88,12 +93,12 @@ def retry_delivery(request: HttpRequest, delivery_id: int) -> HttpResponse:
 
 
 @require_POST
-def decide_mail(request: HttpRequest, delivery_id: int) -> HttpResponse:
+def decide_mail(request: HttpRequest, name: UUID) -> HttpResponse:
     """Send an uncertain or failed mail again, or record that an uncertain one was found at the mail server."""
     settle = request.POST.get("decision") == "settle"
     decide = notification_services.mail_settle if settle else notification_services.mail_resend
     try:
-        decide(acting_user=request.user, delivery_id=delivery_id)
+        decide(acting_user=request.user, delivery_id=key_behind(Delivery, name) or 0)
     except NotPermitted:
         raise
     except DomainError as error:

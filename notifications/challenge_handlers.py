@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -47,6 +48,7 @@ from challenges.models import (
     Question,
     Seat,
 )
+from challenges.permissions import is_in_office
 from core.clock import BEIJING, now
 from core.outbox import subscribe
 from notifications.selectors import demand_side_of, people_with_role, supply_side_of
@@ -219,16 +221,16 @@ def challenge_transitioned(event: ChallengeTransitioned) -> None:
         _call_openers(challenge, EnvelopeKind.TECHNICAL)
 
 
+def _in_office(appointed: QuerySet[Opener]) -> list[User]:
+    """Those of these officers who may act now; who has left the organisation of the appointment is told nothing."""
+    return [opener.user for opener in appointed.select_related("user", "organisation") if is_in_office(opener)]
+
+
 def _call_openers(challenge: Challenge, kind: str) -> None:
-    officers = [
-        opener.user
-        for opener in Opener.objects.filter(annual_list_id=challenge.annual_list_id, replaced_at=None).select_related(
-            "user"
-        )
-    ]
+    appointed = Opener.objects.filter(annual_list_id=challenge.annual_list_id, replaced_at=None)
     notify(
         "challenge.openers_called",
-        recipients=officers,
+        recipients=_in_office(appointed),
         key=f"{challenge.pk}:{kind}",
         values={"title": challenge.title, "kind": EnvelopeKind(kind).label},
         url_arguments=[_key(challenge)],
@@ -376,7 +378,7 @@ def _ask_for_proof(challenge: Challenge) -> None:
     )
     notify(
         "challenge.proof_wanted",
-        recipients=[opener.user for opener in waiting.select_related("user")],
+        recipients=_in_office(waiting),
         key=f"{challenge.pk}:{challenge.deadline_at:%Y%m%d%H%M}",
         values={"title": challenge.title, "deadline": _text(challenge.deadline_at)},
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -10,6 +11,7 @@ from accounts.models import Organisation, RoleGrant, User
 from accounts.permissions import is_signed_in
 from core.errors import ObjectNotFound
 from core.models import Region
+from core.opaque import key_behind
 from notifications.catalogue import ALWAYS_MAILED
 from notifications.enums import Channel, Group, MailState
 from notifications.models import Delivery, Notification, Preference
@@ -35,9 +37,9 @@ def unread_count(user: Any) -> int:
     return notifications_of(user, unread_only=True).count() if is_signed_in(user) else 0
 
 
-def notification_for(user: Any, notification_id: int) -> Notification:
-    """The one door to a notice: its recipient's; ObjectNotFound for everybody else."""
-    row = notifications_of(user).filter(pk=notification_id).first()
+def notification_for(user: Any, name: UUID) -> Notification:
+    """The one door to a notice, by its opaque name: its recipient's; ObjectNotFound for everybody else."""
+    row = notifications_of(user).filter(pk=key_behind(Notification, name)).first()
     if row is None:
         raise ObjectNotFound()
     return row

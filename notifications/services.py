@@ -17,6 +17,7 @@ from accounts.permissions import may_operate
 from core import audit, outbox
 from core.clock import now
 from core.errors import IllegalTransition, InvalidInput, NotPermitted, ObjectNotFound
+from core.opaque import opaque
 from notifications.catalogue import ALWAYS_MAILED, MESSAGES, Message
 from notifications.enums import Channel, Group, MailState
 from notifications.events import MailRequested
@@ -134,9 +135,9 @@ def _unsubscribe_address(notification: Notification) -> str:
 
 
 def _message_id(delivery: Delivery) -> str:
-    """The same for every attempt, so that a mail server which got it twice can tell."""
+    """The same for every attempt, so that a mail server which got it twice can tell; no number to count by."""
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-    return delivery.message_id or f"<notification-{delivery.pk}@{domain}>"
+    return delivery.message_id or f"<notification-{opaque(delivery).hex}@{domain}>"
 
 
 def _mail(delivery: Delivery) -> EmailMessage:

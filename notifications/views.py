@@ -1,5 +1,7 @@
 """One's own notices, what comes by mail, and the way out of a mail without signing in."""
 
+from uuid import UUID
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -30,9 +32,9 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def open_notification(request: HttpRequest, notification_id: int) -> HttpResponse:
+def open_notification(request: HttpRequest, name: UUID) -> HttpResponse:
     """Mark one notice as read and go where it leads."""
-    notification = selectors.notification_for(request.user, notification_id)
+    notification = selectors.notification_for(request.user, name)
     services.mark_read(acting_user=request.user, notification_ids=[notification.pk])
     return redirect(notification.url or "notifications:inbox")
 

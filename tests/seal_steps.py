@@ -32,16 +32,18 @@ from django.utils import timezone
 from accounts.models import User
 from challenges import records
 from challenges.enums import AwardState, EnvelopeKind
-from challenges.models import Award, Bid, BidVersion, Challenge, Decision
+from challenges.models import Award, Bid, BidVersion, Challenge, Decision, KeptAside
 from challenges.sealing.manifests import freeze_leaf, manifest_leaves, root_of
 from challenges.sealing.receipts import verify_receipt
 from challenges.sealing.suites import suite_named
 from challenges.sealing.verification import verify_record
-from challenges.services import bids, decision
+from challenges.services import bids, decision, openers
 from challenges.signing import signer
 from core.clock import BEIJING, database_now, frozen
 from core.errors import DomainError, GuardFailed
 from core.models import Attachment
+from tests.challenges.damaged.containers import MANIFESTS
+from tests.challenges.damaged.files import damaged_files
 from tests.factories import challenges as make
 
 #: Points of upload and hand-in at which the process dies: name → (object, attribute, before or after the call).
@@ -703,6 +705,65 @@ def opened(count: int, size: int) -> dict[str, Any]:
     }
 
 
+FILES = damaged_files()
+
+
+def hand_in_damaged(challenge: Challenge, user: User, number: int, attached: bytes) -> None:
+    """A bid that is odd in a way of its own: a file, a manifest or the envelope; with as much to open as any."""
+    ticket = bids.sealing_ticket(challenge_id=challenge.pk, acting_user=user)
+    current = openers.current_envelope_keys(challenge)
+    manifest: Any = make.manifest_of(user)
+    files = [("数据.pdf", attached)]
+    if number % 4 < 2:
+        name, content = list(FILES.values())[number]
+        files.append((f"附{name}", content()))
+    elif number % 4 == 2:
+        manifest = list(MANIFESTS.values())[number]
+    technical = make.seal(ticket.context("technical"), current["technical"].public_key, manifest, files)
+    if number % 4 == 3:
+        place = len(technical) - 1 - number * (len(technical) // 200)
+        technical = technical[:place] + bytes([technical[place] ^ 1]) + technical[place + 1 :]
+    price = make.seal(ticket.context("price"), current["price"].public_key, make.price_of())
+    uploaded = [
+        bids.envelope_receive(challenge_id=challenge.pk, acting_user=user, kind=kind, chunks=[data]).public_id
+        for kind, data in (("technical", technical), ("price", price))
+    ]
+    bids.bid_finalise(challenge_id=challenge.pk, acting_user=user, envelope_ids=uploaded, idempotency_key=str(uuid4()))
+
+
+def damaged(count: int, size: int, odd: int) -> dict[str, Any]:
+    """Two challenges of `count` bids, one with `odd` of them damaged in as many ways: how long each opening takes."""
+    attached = b"%PDF-1.4\n" + os.urandom(size)
+    with frozen(database_now() - timedelta(days=22)):
+        stage = make.make_stage(expert_count=0)
+        sound, mixed = make.make_open_challenges(stage, 2, days_open=21)
+        for number in range(count):
+            make.hand_in(sound, make.make_bidder(f"甲{number}"), files=[("数据.pdf", attached)])
+            bidder = make.make_bidder(f"乙{number}")
+            if number < odd:
+                hand_in_damaged(mixed, bidder, number, attached)
+            else:
+                make.hand_in(mixed, bidder, files=[("数据.pdf", attached)])
+    bids.challenges_freeze_due()
+    seconds: dict[str, float] = {}
+    for name, challenge in (("sound", sound), ("damaged", mixed)):
+        challenge.refresh_from_db()
+        begun = time.monotonic()
+        make.open_envelopes(stage, challenge, EnvelopeKind.TECHNICAL)
+        seconds[name] = time.monotonic() - begun
+    states = list(mixed.bids.values_list("state", flat=True))
+    refused = sum(bool((bid.technical_content or {}).get("refused_files")) for bid in mixed.bids.all())
+    return {
+        "sound_seconds": round(seconds["sound"], 2),
+        "damaged_seconds": round(seconds["damaged"], 2),
+        "complete": mixed.opened_at is not None and len(states) == count,
+        "unreadable": states.count("unreadable"),
+        "with_refused_files": refused,
+        "kept_aside": KeptAside.objects.count(),
+        "verified": verify_record(records.challenge_record(mixed)).failures == [],
+    }
+
+
 STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "kills": lambda count, load="": kills(int(count), bool(load)),
     "race": lambda count, spread: race(int(count), float(spread)),
@@ -713,6 +774,7 @@ STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "dead_freezer": lambda count: dead_freezer(int(count)),
     "clocks": lambda minutes: clocks(int(minutes)),
     "opened": lambda count, size: opened(int(count), int(size)),
+    "damaged": lambda count, size, odd: damaged(int(count), int(size), int(odd)),
 }
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.enums import Role
-from accounts.permissions import has_role
+from accounts.permissions import has_role, organisation_of
 from core.clock import today
 from core.enums import RegionLevel
 from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, ObjectNotFound
@@ -35,7 +35,7 @@ from vendors.forms import (
     NewCapabilityForm,
     ProfileForm,
 )
-from vendors.models import Capability, VendorProfile
+from vendors.models import Capability, Credential, VendorProfile
 from vendors.permissions import (
     acts_as_vendor,
     may_edit_capability,
@@ -160,10 +160,17 @@ def vendor(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 
 def _own_profile(request: HttpRequest) -> VendorProfile:
+    """The organisation's profile; before anything was handed in an empty one that is kept nowhere."""
     if not may_hold_profile(request.user):
         raise NotPermitted(_("这项操作需要“供给方经办人”角色，请联系本单位管理员授权。"))
     found = selectors.own_profile(request.user)
-    return found or services.vendor_profile_open(acting_user=request.user)
+    if found is None and request.method == "POST":
+        return services.vendor_profile_open(acting_user=request.user)
+    return found or VendorProfile(organisation=organisation_of(request.user))
+
+
+def _credentials_of(shown: VendorProfile) -> QuerySet[Credential]:
+    return shown.credentials.all() if shown.pk else Credential.objects.none()
 
 
 @never_cache
@@ -183,7 +190,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "vendors/profile.html",
-        {"form": form, "profile": shown, "credentials": shown.credentials.all(), "today": today()},
+        {"form": form, "profile": shown, "credentials": _credentials_of(shown), "today": today()},
         status=400 if form.errors else 200,
     )
 
@@ -193,7 +200,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 def credentials(request: HttpRequest, credential_id: int | None = None) -> HttpResponse:
     """Credentials with their validity; the form adds one or changes the chosen one."""
     shown = _own_profile(request)
-    chosen = shown.credentials.filter(pk=credential_id).first() if credential_id else None
+    chosen = _credentials_of(shown).filter(pk=credential_id).first() if credential_id else None
     if credential_id and chosen is None:
         raise ObjectNotFound()
     names = ("name", "kind", "number", "issuer", "valid_from", "valid_until")
@@ -211,7 +218,7 @@ def credentials(request: HttpRequest, credential_id: int | None = None) -> HttpR
     return render(
         request,
         "vendors/credentials.html",
-        {"form": form, "credentials": shown.credentials.all(), "chosen": chosen, "today": today()},
+        {"form": form, "credentials": _credentials_of(shown), "chosen": chosen, "today": today()},
         status=400 if form.errors else 200,
     )
 

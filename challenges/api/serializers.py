@@ -2,6 +2,7 @@
 
 from rest_framework import serializers
 
+from challenges.enums import ChallengeState
 from challenges.models import AnnualList, Challenge, ChallengeVersion, Indicator, Project, Publicity, Question
 
 
@@ -22,6 +23,7 @@ class CriterionSerializer(serializers.Serializer):
 class ChallengeSerializer(serializers.ModelSerializer):
     """A published challenge. No count of bids, in no state and for nobody (招标投标法 22)."""
 
+    state = serializers.ChoiceField(source="public_state", choices=ChallengeState.choices, read_only=True)
     demander = serializers.CharField(source="demander.name", read_only=True)
     annual_list = serializers.CharField(source="annual_list.code", read_only=True, default="")
     model = serializers.CharField(source="programme.model", read_only=True)

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from challenges import selectors
 from challenges.api import serializers
-from challenges.enums import QuestionState
+from challenges.enums import ChallengeState, QuestionState
 from challenges.models import AnnualList, Challenge, Project, Publicity
 from challenges.services.bids import freeze_if_due
 from core.api.permissions import PublicReadOrAuthenticated
@@ -26,9 +26,19 @@ class ChallengeFilter(filters.FilterSet):
     category = filters.CharFilter(method="in_branch", label="领域代码，含下级")
     annual_list = filters.CharFilter(method="on_list", label="榜单编号，例如 2026-1")
 
+    state = filters.ChoiceFilter(choices=ChallengeState.choices, method="in_state", label="状态")
+
     class Meta:
         model = Challenge
         fields = ("state",)
+
+    def in_state(self, queryset: QuerySet, _name: str, value: str) -> QuerySet:
+        """By what everybody may know: a decision that was not publicised yet is looked for in vain."""
+        if value == ChallengeState.DECIDED:
+            return queryset.none()
+        if value == ChallengeState.REVIEWED:
+            return queryset.filter(state__in=(ChallengeState.REVIEWED, ChallengeState.DECIDED))
+        return queryset.filter(state=value)
 
     def in_branch(self, queryset: QuerySet, _name: str, value: str) -> QuerySet:
         return queryset.filter(category__code=value) | queryset.filter(category__code__startswith=f"{value}.")

@@ -1,5 +1,6 @@
 """Rows of 揭榜挂帅, by room."""
 
+from challenges.models.aside import KeptAside
 from challenges.models.bidding import Bid, BidDraft, BidVersion, ChainEntry, CreditCheck, CreditEntry, SealedEnvelope
 from challenges.models.decision import Award, Decision, Objection, Publicity
 from challenges.models.opening import EnvelopeKey, OfficerKey, OfficerKeyProof, Opener, Opening, OpeningLayer
@@ -58,6 +59,7 @@ __all__ = [
     "Expert",
     "Indicator",
     "Invitation",
+    "KeptAside",
     "Milestone",
     "Objection",
     "OfficerKey",

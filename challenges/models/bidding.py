@@ -41,6 +41,7 @@ class Bid(DecidingModel):
     price_cipher = models.TextField(null=True, blank=True, editable=False)
     unreadable_reason = models.TextField(blank=True)
     unreadable_by_bidder = models.BooleanField(null=True)
+    unreadable_at = models.DateTimeField(_("判定无法读取的时间"), null=True, blank=True)
     form_comment = models.TextField(_("形式审查意见"), blank=True)
     form_problems = models.JSONField(default=list, blank=True)
     supplement_due_on = models.DateField(_("补正期限"), null=True, blank=True)
@@ -64,6 +65,14 @@ class Bid(DecidingModel):
         name = str(dict(BidState.choices).get(self.state, self.state))
         named_by_programme = (BidState.PROPOSED, BidState.NOT_SELECTED, BidState.AWARDED)
         return self.challenge.outcome_name(name) if self.state in named_by_programme else name
+
+    @property
+    def outward_state(self) -> tuple[str, str]:
+        """State and words for everybody but those who decide: what was decided is told by its 公示, not before."""
+        undecided = self.challenge.public_state == self.challenge.state
+        if undecided or self.state not in (BidState.PROPOSED, BidState.RESERVE):
+            return str(self.state), self.get_state_display()
+        return str(BidState.SCORED), str(BidState.SCORED.label)
 
     @property
     def technical_content(self) -> dict[str, Any] | None:

@@ -104,7 +104,11 @@ class EnvelopeKey(DecidingModel):
 
 
 class Opening(DecidingModel):
-    """One ceremony: of the technical envelopes, or later of the prices."""
+    """One ceremony of one group of officers: of the technical envelopes, or later of the prices.
+
+    Several may run side by side, one for each group that has begun: whoever starts another never undoes what an officer
+    has done (services.openings holds the challenge's row while it looks). The first to come to its end opens.
+    """
 
     part_of = ("challenges.challenge", "challenge_id")
 
@@ -122,12 +126,7 @@ class Opening(DecidingModel):
 
     class Meta:
         ordering = ["pk"]
-        constraints = [
-            state_check(OpeningState, "opening_state"),
-            models.UniqueConstraint(
-                fields=["challenge", "kind"], condition=models.Q(state="running"), name="one_running_opening"
-            ),
-        ]
+        constraints = [state_check(OpeningState, "opening_state")]
 
     def __str__(self) -> str:
         return f"{self.challenge_id} {self.kind} {self.state}"

@@ -228,6 +228,18 @@ class Challenge(DecidingModel):
         # Only these states' names depend on the programme, which a plain list of challenges need not have read.
         return self.outcome_name(name) if self.state in (ChallengeState.AWARDED, ChallengeState.AWARD_LAPSED) else name
 
+    @property
+    def public_state(self) -> str:
+        """What everybody may know of the state: that a decision was taken is told by its 公示, not before."""
+        return str(ChallengeState.REVIEWED if self.state == ChallengeState.DECIDED else self.state)
+
+    @property
+    def outward_state(self) -> tuple[str, str]:
+        """The public state and its words."""
+        if self.public_state == self.state:
+            return str(self.state), self.get_state_display()
+        return self.public_state, str(ChallengeState(self.public_state).label)
+
     def outcome_name(self, text: object) -> str:
         """A text about an outcome in the words of this challenge's programme."""
         return outcome_name(text, self.programme.model)

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from challenges.sealing.bid_schema import manifest_faults
 from challenges.sealing.canonical import decode_bytes, parse_json
 from challenges.sealing.containers import Attachment
 from challenges.sealing.envelopes import (
@@ -120,6 +121,11 @@ def seal(options: argparse.Namespace) -> int:
     wanted = {field_of(entry, "kind", options.call) for entry in field_of(call, "envelopes", options.call)}
     if wanted != set(manifests):
         raise MalformedInput(f"榜单要求的信封为 {'、'.join(sorted(wanted))}，请检查是否需要 --price。")
+    for kind, (manifest, _paths) in manifests.items():
+        faults = manifest_faults(kind, manifest)
+        if faults:
+            place = options.bid if kind == "technical" else options.price
+            raise MalformedInput(f"{place}：不符合规定格式：" + "".join(fault.message for fault in faults))
     options.out.mkdir(parents=True, exist_ok=True)
     results = []
     with contextlib.ExitStack() as stack:

@@ -20,7 +20,16 @@ from challenges.sealing.containers import DEFAULT_LIMITS, Attachment, Contents, 
 from challenges.sealing.errors import CannotDecrypt, ContextMismatch, LimitExceeded, MalformedInput
 from challenges.sealing.keys import fingerprint, public_key_of
 from challenges.sealing.padding import KINDS, padded_length
-from challenges.sealing.suites import NONCE_LENGTH, TAG_LENGTH, WRAPPING_OVERHEAD, Hasher, Suite, suite_named
+from challenges.sealing.suites import (
+    KEY_LENGTH,
+    NONCE_LENGTH,
+    TAG_LENGTH,
+    WRAPPING_OVERHEAD,
+    Hasher,
+    Suite,
+    load_public_key,
+    suite_named,
+)
 
 MAGIC = b"SEALED\x00\x01"
 HEADER_LENGTH = struct.Struct(">I")
@@ -187,6 +196,7 @@ def read_header(source: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> Header:
     wrapped_key = decode_bytes(fields["wrapped_key"])
     if len(wrapped_key) != suite.content_key_length + WRAPPING_OVERHEAD:
         raise MalformedInput("信封头中的内容密钥长度不正确。")
+    load_public_key(wrapped_key[:KEY_LENGTH])
     key = fields["key"]
     if not isinstance(key, str) or len(key) != 64 or set(key) - set("0123456789abcdef"):
         raise MalformedInput("信封头中的公钥指纹不正确。")
@@ -371,6 +381,23 @@ def open_envelope(
     if source.read(1):
         raise MalformedInput("信封之后带有多余内容。")
     return OpenedEnvelope(contents, digests.result(context.kind))
+
+
+def plaintext_pieces(source: BinaryIO, private_key: bytes, context: EnvelopeContext) -> Iterator[bytes]:
+    """Everything that was sealed, padding included, piece by piece and not looked at: for evidence of what is odd.
+
+    Every piece yielded has been authenticated. Raises as `open_envelope` does, at the latest at the piece concerned.
+    """
+    header = read_header(source)
+    if header.context != context:
+        raise ContextMismatch("信封不属于本次提交：榜单、机构、标书、版本或信封类型不一致。")
+    suite = suite_named(context.suite)
+    content_key = suite.unwrap_key(header.wrapped_key, private_key, context.info())
+    if len(content_key) != suite.content_key_length:
+        raise CannotDecrypt("信封中的内容密钥长度不正确。")
+    plaintext = _Plaintext(source, header, content_key, EnvelopeDigests(suite))
+    while left := header.content_length - plaintext.position:
+        yield plaintext.read(min(left, header.chunk_size))
 
 
 def _front(header: Header) -> bytes:

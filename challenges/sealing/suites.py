@@ -65,11 +65,20 @@ class Suite(Protocol):
     def unwrap_key(self, wrapped: bytes, private_key: bytes, info: bytes) -> bytes: ...
 
 
+#: Any private key tells a point of low order: what it agrees on with one is zero, known to everybody (RFC 7748 §6.1).
+_PROBE = X25519PrivateKey.from_private_bytes(bytes(range(KEY_LENGTH)))
+
+
 def load_public_key(public_key: bytes) -> X25519PublicKey:
-    """Raises MalformedInput unless 32 bytes."""
+    """Raises MalformedInput unless 32 bytes that stand for a point one can encrypt to: low order is refused."""
     if len(public_key) != KEY_LENGTH:
         raise MalformedInput("公钥应为 32 字节。")
-    return X25519PublicKey.from_public_bytes(public_key)
+    key = X25519PublicKey.from_public_bytes(public_key)
+    try:
+        _PROBE.exchange(key)
+    except ValueError as error:
+        raise MalformedInput("公钥无效（低阶点，任何人都能解开），请重新生成密钥。") from error
+    return key
 
 
 def load_private_key(private_key: bytes) -> X25519PrivateKey:
@@ -88,7 +97,7 @@ class HpkeWrapping:
         """Encrypt `secret` to `public_key` under the context `info`; raises MalformedInput for an unusable key."""
         try:
             return self._hpke.encrypt(secret, load_public_key(public_key), info=info)
-        except ValueError as error:  # a point of low order: its shared secret would be known to everybody
+        except ValueError as error:
             raise MalformedInput("公钥无效，不能用于加密。") from error
 
     def unwrap_key(self, wrapped: bytes, private_key: bytes, info: bytes) -> bytes:

@@ -16,6 +16,7 @@ from challenges.sealing.canonical import decode_bytes
 from challenges.sealing.errors import SealingError
 from challenges.sealing.keys import fingerprint, subset_is_valid
 from challenges.sealing.manifests import freeze_leaf, manifest_leaves, root_of, verify_freeze
+from challenges.sealing.officers_check import office_findings
 from challenges.sealing.padding import KINDS
 from challenges.sealing.receipts import (
     ENTRY_FIELDS,
@@ -37,7 +38,8 @@ PUBLISHED, RECEIVED, WITHDRAWN, FROZEN = "published", "bid_received", "bid_withd
 PEELED, OPENED, SCORES_LOCKED, AWARDED = "peeled", "opened", "scores_locked", "awarded"
 #: The database's clock was behind the last link: {clock, last}. Links carry `last` until it has caught up.
 CLOCK_STEPPED = "clock_stepped"
-JUDGED = (PUBLISHED, RECEIVED, WITHDRAWN, FROZEN, PEELED, OPENED, SCORES_LOCKED, AWARDED)
+STARTED, REPLACED = "opening_started", "officer_replaced"
+JUDGED = (PUBLISHED, RECEIVED, WITHDRAWN, FROZEN, STARTED, REPLACED, PEELED, OPENED, SCORES_LOCKED, AWARDED)
 #: The time a body names is its link's own time.
 TIME_FIELDS = {RECEIVED: "received_at", WITHDRAWN: "withdrawn_at", FROZEN: "frozen_at", OPENED: "opened_at"}
 
@@ -428,6 +430,12 @@ def _check_award(record: _Record, anchors: Anchors, report: Report) -> None:
         )
 
 
+def _check_offices(record: _Record, anchors: Anchors, report: Report) -> None:
+    links = ((entry.sequence, entry.kind, body) for _index, entry, body in record.of_kind(*JUDGED))
+    for subject, right, words in office_findings(links):
+        report.add("in_office", subject, right, words, words)
+
+
 CHECKS: tuple[tuple[str, Callable[[_Record, Anchors, Report], None]], ...] = (
     ("chain", _check_chain),
     ("signing_key", _check_signing_key),
@@ -436,6 +444,7 @@ CHECKS: tuple[tuple[str, Callable[[_Record, Anchors, Report], None]], ...] = (
     ("freeze", _check_freeze),
     ("receipt", _check_receipts),
     ("opening", _check_opening),
+    ("in_office", _check_offices),
     ("award", _check_award),
 )
 

@@ -168,14 +168,36 @@ def sealing_ticket(*, challenge_id: int, acting_user: User) -> SealingTicket:
     own = _bidder(acting_user)
     challenge = _open_challenge(challenge_id, own)
     bid = Bid.objects.filter(challenge=challenge, organisation=own).first()
-    draft, _created = BidDraft.objects.get_or_create(challenge=challenge, organisation=own)
     return SealingTicket(
         challenge,
         own,
-        bid.public_id if bid is not None else draft.bid_public_id,
+        bid.public_id if bid is not None else bid_name(challenge, own),
         bid.version + 1 if bid is not None else 1,
         tuple(eligibility_reasons(challenge, own)),
     )
+
+
+def bid_name(challenge: Challenge, organisation: Organisation) -> UUID:
+    """The name the organisation's bid has or will have: known, and bound into envelopes, before any row exists.
+
+    Looking at the page writes nothing: until a draft or a bid keeps the name it follows from SECRET_KEY, challenge and
+    organisation, and nobody without the key can tell whose it is.
+    """
+    draft = BidDraft.objects.filter(challenge=challenge, organisation=organisation).first()
+    if draft is not None:
+        return draft.bid_public_id
+    text = f"bid/1/{challenge.public_id}/{organisation.public_id}"
+    return UUID(bytes=hmac.new(settings.SECRET_KEY.encode(), text.encode(), hashlib.sha256).digest()[:16], version=4)
+
+
+def _kept_draft(challenge: Challenge, organisation: Organisation) -> BidDraft:
+    """The organisation's draft row, made now if need be, under the name the page has shown."""
+    draft, _created = BidDraft.objects.select_for_update().get_or_create(
+        challenge=challenge,
+        organisation=organisation,
+        defaults={"bid_public_id": bid_name(challenge, organisation)},
+    )
+    return draft
 
 
 # --- drafts -------------------------------------------------------------------------------------------------------
@@ -188,7 +210,7 @@ def draft_save(*, challenge_id: int, acting_user: User, ciphertext: str, expecte
     challenge = _open_challenge(challenge_id, own)
     if not ciphertext or len(ciphertext) > LARGEST_DRAFT:
         raise InvalidInput({"ciphertext": [_("草稿为空或过大，未保存。")]})
-    draft, _created = BidDraft.objects.select_for_update().get_or_create(challenge=challenge, organisation=own)
+    draft = _kept_draft(challenge, own)
     if draft.revision != expected_revision:
         raise EditConflict()
     draft.ciphertext, draft.revision = ciphertext, draft.revision + 1
@@ -334,7 +356,7 @@ def _finalise(
         return before
     # What is already too late does not queue for the row: it would only hold up the freeze.
     _refuse_unless_open(challenge)
-    draft, _created = BidDraft.objects.get_or_create(challenge=challenge, organisation=own)
+    draft = _kept_draft(challenge, own)
     bid = Bid.objects.filter(challenge=challenge, organisation=own).first()
     if bid is None:
         bid = Bid(challenge=challenge, organisation=own, public_id=draft.bid_public_id)

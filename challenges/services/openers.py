@@ -1,7 +1,8 @@
 """Opening officers: keys made in their browsers, proofs, appointments, envelope keys (security.md C.3)."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -14,11 +15,13 @@ from accounts.permissions import is_member
 from challenges.enums import AnnualListState, ChallengeState, EnvelopeKind, OpenerCapacity, ProgrammeModel
 from challenges.models import AnnualList, Challenge, EnvelopeKey, OfficerKey, OfficerKeyProof, Opener
 from challenges.parameters import Parameters, parameters_from
-from challenges.permissions import handles_challenge, handles_list, may_be_opener
+from challenges.permissions import handles_challenge, handles_list, is_in_office, may_be_opener
 from challenges.sealing import keys
+from challenges.sealing import verification as kinds
 from challenges.sealing.canonical import decode_bytes, encode_bytes
 from challenges.sealing.errors import SealingError
-from challenges.sealing.suites import DEFAULT_SUITE
+from challenges.sealing.suites import DEFAULT_SUITE, KEY_LENGTH, load_public_key
+from challenges.services.chain import chain_append
 from challenges.services.movement import locked_challenge
 from core import audit
 from core.clock import database_now, now
@@ -38,8 +41,7 @@ def officer_key_register(*, acting_user: User, public_key: str) -> OfficerKeyPro
 
     The key counts only once the question is answered. An earlier key stays for the lists it was named in.
     """
-    if not may_be_opener(acting_user):
-        raise NotPermitted(_("系统、安全、审计管理员不能担任开启人。"))
+    _refuse_unfit(acting_user)
     try:
         raw = decode_bytes(public_key)
         digest = keys.fingerprint(raw)
@@ -54,6 +56,18 @@ def officer_key_register(*, acting_user: User, public_key: str) -> OfficerKeyPro
     return _ask(key)
 
 
+def _refuse_unfit(acting_user: User) -> None:
+    """Who holds offices must be in one of them now; who holds none yet may get ready for one."""
+    if not may_be_opener(acting_user):
+        raise NotPermitted(_("系统、安全、审计管理员，以及不属于任何机构的人员，不能担任开启人。"))
+    offices = list(Opener.objects.filter(user=acting_user).select_related("user", "organisation"))
+    if offices and not any(is_in_office(one) for one in offices):
+        raise NotPermitted(
+            _("您已不在任：被更换，或已离开任命时所在的机构。如需再次担任开启人，请联系组织单位。"),
+            code="not_in_office",
+        )
+
+
 def _ask(key: OfficerKey) -> OfficerKeyProof:
     question = keys.make_possession_challenge(key.suite, str(key.public_id), decode_bytes(key.public_key))
     return OfficerKeyProof.objects.create(
@@ -64,6 +78,7 @@ def _ask(key: OfficerKey) -> OfficerKeyProof:
 @transaction.atomic
 def officer_key_question(*, key_public_id: UUID, acting_user: User) -> OfficerKeyProof:
     """A new question, as asked at publication and a day before the opening."""
+    _refuse_unfit(acting_user)
     key = OfficerKey.objects.filter(public_id=key_public_id, user=acting_user, retired_at=None).first()
     if key is None:
         raise ObjectNotFound()
@@ -81,6 +96,7 @@ def officer_key_prove(*, proof_public_id: UUID, acting_user: User, answer: str) 
     )
     if proof is None:
         raise ObjectNotFound()
+    _refuse_unfit(acting_user)
     moment = database_now()
     if proof.answered_at is not None or moment > proof.asked_at + PROOF_ANSWER_WITHIN:
         raise DomainError(_("这次验证已用过或已过期，请重新开始验证。"), code="proof_expired")
@@ -95,7 +111,9 @@ def officer_key_prove(*, proof_public_id: UUID, acting_user: User, answer: str) 
     key = proof.key
     key.proven_at = moment
     key.save(update_fields=["proven_at"])
-    key.appointments.filter(replaced_at=None).update(last_proven_at=moment)
+    held = key.appointments.filter(replaced_at=None).select_related("user", "organisation")
+    in_office = [appointment.pk for appointment in held if is_in_office(appointment)]
+    Opener.objects.filter(pk__in=in_office).update(last_proven_at=moment)
     audit.record(acting_user, "challenges.officer_key.prove", key)
     return key
 
@@ -161,8 +179,13 @@ def _forget_envelope_keys(annual_list: AnnualList) -> None:
 @transaction.atomic
 def opener_take_key(*, opener_id: int, acting_user: User) -> Opener:
     """The named officer brings the key they proved, before publication."""
-    opener = Opener.objects.select_for_update(of=("self",)).select_related("annual_list").filter(pk=opener_id).first()
-    if opener is None or opener.user_id != acting_user.pk or opener.replaced_at is not None:
+    opener = (
+        Opener.objects.select_for_update(of=("self",))
+        .select_related("annual_list", "user", "organisation")
+        .filter(pk=opener_id)
+        .first()
+    )
+    if opener is None or opener.user_id != acting_user.pk or not is_in_office(opener):
         raise ObjectNotFound()
     if opener.annual_list.is_public:
         raise DomainError(
@@ -194,7 +217,12 @@ def opener_replace(
     The new officer counts for keys made from now on: `challenge_rekey` (services.clarification) makes them and asks
     every bidder to seal again. Nothing already received is lost: with the default 2 of 3, the other two can open.
     """
-    old = Opener.objects.select_for_update(of=("self",)).filter(pk=opener_id, replaced_at=None).first()
+    old = (
+        Opener.objects.select_for_update(of=("self",))
+        .select_related("key", "organisation")
+        .filter(pk=opener_id, replaced_at=None)
+        .first()
+    )
     if old is None:
         raise ObjectNotFound()
     annual_list = _open_list(old.annual_list_id, acting_user)
@@ -205,6 +233,7 @@ def opener_replace(
     opener = _appoint(annual_list, acting_user, old.capacity, user, organisation)
     if not annual_list.is_public:
         _forget_envelope_keys(annual_list)
+    _chain_replacement(annual_list, old, opener)
     audit.record(
         acting_user,
         "challenges.opener.replace",
@@ -214,11 +243,33 @@ def opener_replace(
     return opener
 
 
+def _chain_replacement(annual_list: AnnualList, old: Opener, new: Opener) -> None:
+    """Who left office, and who came, stands in every published challenge's chain: a verifier sees who might open."""
+    body = {
+        "officer": str(old.key.public_id) if old.key is not None else "",
+        "organisation": str(old.organisation.public_id),
+        "successor": str(new.key.public_id) if new.key is not None else "",
+        "successor_organisation": str(new.organisation.public_id),
+    }
+    for pk in annual_list.challenges.exclude(suite="").exclude(chain=None).order_by("pk").values_list("pk", flat=True):
+        chain_append(locked_challenge(pk), kinds.REPLACED, body)
+
+
 def standing_openers(annual_list: AnnualList) -> list[Opener]:
     """Officers in office, in the order in which layers are peeled."""
     return list(
         annual_list.openers.filter(replaced_at=None).select_related("user", "organisation", "key").order_by("pk")
     )
+
+
+def officers_of_keys(challenge: Challenge, envelope_keys: Iterable[EnvelopeKey]) -> list[Opener]:
+    """Whom these keys are wrapped for, in order of appointment; each once, a replaced one too: the wrapping stands."""
+    named = {officer for key in envelope_keys for one in key.wrapped for officer in one["officers"]}
+    appointed = Opener.objects.filter(annual_list_id=challenge.annual_list_id, key__public_id__in=named)
+    by_key = {
+        opener.key_id: opener for opener in appointed.select_related("user", "organisation", "key").order_by("pk")
+    }
+    return sorted(by_key.values(), key=lambda opener: opener.pk)
 
 
 def officers_of(openers: Sequence[Opener]) -> list[keys.Officer]:
@@ -255,16 +306,39 @@ def officer_reasons(openers: Sequence[Opener], sheet: Parameters) -> list[Reason
         )
     if len({opener.organisation_id for opener in openers}) < keys.LEAST_ORGANISATIONS:
         reasons.append(Reason("openers_organisations", _("开启人至少来自两个机构。")))
+    reasons += _indispensable_reasons(openers, sheet.opening_threshold)
     if OpenerCapacity.SUPERVISION not in {opener.capacity for opener in openers}:
         reasons.append(Reason("openers_supervision", _("开启人中应有监督人员。")))
     for opener in openers:
-        if not may_be_opener(opener.user) or not is_member(opener.user, opener.organisation_id):
+        if not is_in_office(opener):
             reasons.append(Reason("opener_unfit", _("%s已不能担任开启人，请更换。") % opener.user))
         elif opener.key is None or opener.last_proven_at is None:
             reasons.append(Reason("opener_key_missing", _("开启人%s还没有生成并验证密钥。") % opener.user))
         elif opener.last_proven_at < database_now() - PROOF_VALID:
             reasons.append(Reason("opener_proof_old", _("开启人%s的密钥需要重新验证。") % opener.user))
     return reasons
+
+
+def _indispensable_reasons(openers: Sequence[Opener], threshold: int) -> list[Reason]:
+    """Officers without whom nobody could open: one lost key would lose every bid, so such a list is not published."""
+    seats = {str(opener.pk): str(opener.organisation_id) for opener in openers}
+    subsets = [
+        subset for subset in itertools.combinations(seats, threshold) if keys.subset_is_valid(subset, seats, threshold)
+    ]
+    if not subsets:
+        return []
+    return [
+        Reason(
+            "opener_indispensable",
+            _(
+                "缺少%s一人，其余开启人就不能组成任何开启组合：密钥遗失或本人缺席时，全部标书将永远无法开启。"
+                "请增加开启人（总人数应多于开启所需人数），或改由其他机构的人员担任。"
+            )
+            % opener.user,
+        )
+        for opener in openers
+        if all(str(opener.pk) in subset for subset in subsets)
+    ]
 
 
 # --- envelope keys ------------------------------------------------------------------------------------------------
@@ -355,6 +429,7 @@ def _checked_wrapped(wrapped: Any, officers: Sequence[keys.Officer], threshold: 
         digests = one.get("layer_digests")
         if len(blob) != keys.wrapped_length(threshold):
             raise SealingError(_("封标密钥的分拆数据长度不正确，请重新生成。"))
+        load_public_key(blob[:KEY_LENGTH])
         if (
             not isinstance(digests, list)
             or len(digests) != threshold - 1

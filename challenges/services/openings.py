@@ -1,56 +1,45 @@
 """Opening ceremonies: who, when, layer by layer; then every envelope (security.md C.3, step 6; domain.md §2.4–2.5)."""
 
 import hmac
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, BinaryIO, cast
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from django.core.files.base import File
-from django.core.files.temp import NamedTemporaryFile
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from challenges.enums import BidState, ChallengeState, EnvelopeKind, OpeningState
 from challenges.events import OpeningStep
-from challenges.models import Bid, Challenge, EnvelopeKey, Opener, Opening, OpeningLayer, SealedEnvelope
-from challenges.permissions import may_be_opener
+from challenges.models import Bid, Challenge, EnvelopeKey, Opener, Opening, OpeningLayer
+from challenges.permissions import is_in_office, office_of
 from challenges.sealing import keys
 from challenges.sealing import verification as kinds
 from challenges.sealing.canonical import decode_bytes, encode_bytes
-from challenges.sealing.envelopes import EnvelopeContext, EnvelopeDigests, OpenedEnvelope, open_envelope
 from challenges.sealing.errors import SealingError
 from challenges.sealing.receipts import time_text
-from challenges.sealing.suites import suite_named
-from challenges.services.bids import final_bodies, unconfirmed
 from challenges.services.chain import chain_append, chain_tip
+from challenges.services.envelope_opening import open_final_envelopes
 from challenges.services.movement import locked_challenge, move
-from challenges.states import programme_parameters
-from challenges.validators import price_problems
 from core import audit, outbox
-from core.attachments import attach_checked
 from core.clock import database_now
-from core.errors import DomainError, InvalidInput, NotPermitted, ObjectNotFound
+from core.errors import DomainError, ObjectNotFound
 
-READ_SIZE = 1 << 20
 #: Which state of the challenge lets which envelope be opened: prices only once every score is locked.
 OPENABLE = {EnvelopeKind.TECHNICAL: ChallengeState.CLOSED, EnvelopeKind.PRICE: ChallengeState.REVIEWING}
 
 
 def _opener(challenge: Challenge, acting_user: User) -> Opener:
-    """The officer who acts, still in office and still none of the administrators."""
-    if not may_be_opener(acting_user):
-        raise ObjectNotFound()
-    opener = (
-        Opener.objects.filter(annual_list_id=challenge.annual_list_id, user=acting_user, key__isnull=False)
-        .select_related("key", "organisation")
-        .order_by("-pk")
-        .first()
-    )
-    if opener is None:
-        raise ObjectNotFound()
-    return opener
+    """The officer who acts: in office at this moment (`permissions.is_in_office`), whatever step it is.
+
+    Who was an officer and is none any more learns as little as a stranger, but the attempt is kept.
+    """
+    opener = office_of(acting_user, challenge.annual_list_id)
+    if opener is not None:
+        return opener
+    if Opener.objects.filter(annual_list_id=challenge.annual_list_id, user=acting_user).exists():
+        record_refusal(challenge_id=challenge.pk, acting_user=acting_user, code="not_in_office")
+    raise ObjectNotFound()
 
 
 def _refuse(challenge: Challenge, acting_user: User, message: str, code: str) -> DomainError:
@@ -70,14 +59,16 @@ def record_refusal(*, challenge_id: int, acting_user: User, code: str) -> None:
 def opening_start(*, challenge_id: int, acting_user: User, kind: str, officers: Sequence[str]) -> Opening:
     """Begin a ceremony with a chosen admissible subset of officers, named by their keys in the order of peeling.
 
-    Refused, and the refusal kept: before the freeze, before scores are locked (price), for a subset nobody wrapped for.
-    A ceremony under way is returned to its beginning when started again: an absent officer must not block it.
+    Refused, and the refusal kept: before the freeze, before scores are locked (price), for a subset nobody wrapped for,
+    for one of whom somebody is not in office. A subset that has begun is gone on with; another subset's ceremony in
+    which somebody has taken a layer off runs on beside the new one, so that an absent officer blocks nobody and nobody
+    undoes what an officer has done. One in which nobody has done anything is ended.
     """
     challenge = Challenge.objects.select_related("annual_list").filter(pk=challenge_id).first()
     if challenge is None or kind not in EnvelopeKind.values:
         raise ObjectNotFound()
-    _opener(challenge, acting_user)
-    trouble = _start_trouble(challenge, kind)
+    own = _opener(challenge, acting_user)
+    trouble = _start_trouble(challenge, kind) or _absent_trouble(challenge, officers)
     if trouble:
         raise _refuse(challenge, acting_user, *trouble)
     with transaction.atomic():
@@ -87,26 +78,48 @@ def opening_start(*, challenge_id: int, acting_user: User, kind: str, officers: 
         key = key_for_opening(challenge, kind)
         wrapped = _wrapped_for(key, officers)
         if wrapped is not None:
-            challenge.openings.filter(kind=kind, state=OpeningState.RUNNING).update(
-                state=OpeningState.FAILED, finished_at=database_now(), current_blob=""
-            )
-            opening = Opening.objects.create(
-                challenge=challenge,
-                kind=kind,
-                officers=list(officers),
-                current_blob=wrapped["blob"],
-                started_by=acting_user,
-            )
-            chain_append(challenge, "opening_started", {"kind": kind, "officers": list(officers)})
-            audit.record(acting_user, "challenges.opening.start", challenge, {"kind": kind})
-            outbox.publish(OpeningStep(challenge.pk, kind, "started"))
-            return opening
+            return _begun(challenge, kind, officers) or _begin(challenge, kind, officers, wrapped["blob"], own)
     raise _refuse(
         challenge,
         acting_user,
         str(_("所选人员不能组成开启组合：须达到规定人数，并来自至少两个机构。")),
         "opening_subset",
     )
+
+
+def _begun(challenge: Challenge, kind: str, officers: Sequence[str]) -> Opening | None:
+    running = challenge.openings.filter(kind=kind, state=OpeningState.RUNNING)
+    return next((one for one in running if one.officers == list(officers)), None)
+
+
+def _begin(challenge: Challenge, kind: str, officers: Sequence[str], blob: str, own: Opener) -> Opening:
+    idle = challenge.openings.filter(kind=kind, state=OpeningState.RUNNING, layers=None)
+    idle.update(state=OpeningState.FAILED, finished_at=database_now(), current_blob="")
+    opening = Opening.objects.create(
+        challenge=challenge, kind=kind, officers=list(officers), current_blob=blob, started_by=own.user
+    )
+    body = {"kind": kind, "officers": list(officers), "by": str(own.key.public_id) if own.key else ""}
+    chain_append(challenge, kinds.STARTED, body)
+    audit.record(own.user, "challenges.opening.start", challenge, {"kind": kind})
+    outbox.publish(OpeningStep(challenge.pk, kind, "started"))
+    return opening
+
+
+def _absent_trouble(challenge: Challenge, officers: Sequence[str]) -> tuple[str, str] | None:
+    """Whether somebody of a subset is not in office: such a ceremony could never come to its end."""
+    appointed = Opener.objects.filter(
+        annual_list_id=challenge.annual_list_id, replaced_at=None, key__isnull=False
+    ).select_related("key", "organisation", "user")
+    in_office = {str(one.key.public_id) for one in appointed if one.key is not None and is_in_office(one)}
+    named = {
+        str(key)
+        for key in Opener.objects.filter(annual_list_id=challenge.annual_list_id, key__isnull=False).values_list(
+            "key__public_id", flat=True
+        )
+    }
+    if set(officers) & named - in_office:
+        return str(_("所选人员中有人已不在任，请另选一组都在任的开启人。")), "opening_officer_left"
+    return None
 
 
 def _start_trouble(challenge: Challenge, kind: str) -> tuple[str, str] | None:
@@ -187,6 +200,9 @@ def _keep_layer(opening: Opening, opener: Opener, position: int, inner: str | No
     fresh = Opening.objects.select_for_update().get(pk=opening.pk)
     if fresh.state != OpeningState.RUNNING or fresh.layers.count() != position:
         raise DomainError(_("这一步已由他人完成，请刷新页面。"), code="opening_turn")
+    # Once more, now that a replacement would have to wait for the challenge's row.
+    if office_of(opener.user, challenge.annual_list_id) != opener:
+        raise ObjectNotFound()
     chain_append(
         challenge,
         kinds.PEELED,
@@ -194,6 +210,7 @@ def _keep_layer(opening: Opening, opener: Opener, position: int, inner: str | No
             "kind": opening.kind,
             "officers": opening.officers,
             "officer": opening.officers[position],
+            "organisation": str(opener.organisation.public_id),
             "position": position,
         },
     )
@@ -218,120 +235,9 @@ def open_all(opening: Opening, key: EnvelopeKey, private_key: bytes) -> None:
     stopped. An envelope that cannot be read does not hold up the others (电子招标投标办法 31).
     """
     challenge = opening.challenge
-    results = [_open_one(challenge, body, opening.kind, private_key) for body in final_bodies(challenge)]
+    results = open_final_envelopes(challenge, opening.kind, private_key)
     with transaction.atomic():
         _finish(locked_challenge(challenge.pk), opening, key, results)
-
-
-def _open_one(challenge: Challenge, body: dict[str, Any], kind: str, private_key: bytes) -> dict[str, Any]:
-    bid = Bid.objects.select_related("challenge", "organisation").get(public_id=body["bid"])
-    entry = next(one for one in body["envelopes"] if one["kind"] == kind)
-    result = {
-        "bid": body["bid"],
-        "version": body["version"],
-        "sha256": entry["sha256"],
-        "result": "opened",
-        "reason": "",
-    }
-    if kind == EnvelopeKind.TECHNICAL and unconfirmed(bid):
-        return {**result, "result": "unreadable", "reason": str(_("榜单实质修改后没有重新确认，未开启。"))}
-    if kind == EnvelopeKind.PRICE and bid.state not in (BidState.FORM_PASS, BidState.SCORED):
-        return {**result, "result": "unreadable", "reason": str(_("未进入评审，报价未开启。"))}
-    if _content(bid, kind) is not None:
-        return result
-    envelope = SealedEnvelope.objects.filter(
-        bid_version__bid=bid, bid_version__number=body["version"], kind=kind
-    ).first()
-    context = EnvelopeContext(
-        challenge.suite, body["challenge"], kind, body["organisation"], body["bid"], body["version"]
-    )
-    trouble = _damage(envelope, entry["sha256"], challenge.suite)
-    if trouble or envelope is None:
-        # Bytes other than those receipted: never the bidder's fault.
-        _keep_unreadable(bid, kind, trouble, by_bidder=False)
-        return {**result, "result": "unreadable", "reason": trouble}
-    try:
-        with transaction.atomic(), _attachment_sinks() as (sinks, sink_for), envelope.file.open("rb") as source:
-            opened = open_envelope(source, private_key, context, sink_for)
-            _keep_opened(bid, kind, opened, sinks)
-    except SealingError as error:
-        _keep_unreadable(bid, kind, error.message, by_bidder=True)
-        return {**result, "result": "unreadable", "reason": error.message}
-    return result
-
-
-def _content(bid: Bid, kind: str) -> Any:
-    return bid.technical_content if kind == EnvelopeKind.TECHNICAL else bid.price_content
-
-
-def _damage(envelope: SealedEnvelope | None, sha256: str, suite: str) -> str:
-    """Why the stored bytes are not those receipted; empty if they are."""
-    if envelope is None or not envelope.file or not envelope.file.storage.exists(envelope.file.name):
-        return str(_("密文文件缺失。"))
-    digests = EnvelopeDigests(suite_named(suite))
-    with envelope.file.open("rb") as source:
-        while chunk := source.read(READ_SIZE):
-            digests.update(chunk)
-    return "" if digests.result(envelope.kind).sha256 == sha256 else str(_("密文与回执的摘要不符，可能已被改动。"))
-
-
-@contextmanager
-def _attachment_sinks() -> Iterator[tuple[list[tuple[str, Any]], Any]]:
-    """Temporary files for what is in the envelope; gone again unless they were kept beside the bid."""
-    sinks: list[tuple[str, Any]] = []
-
-    def sink_for(name: str, _media_type: str, _size: int) -> BinaryIO:
-        file = NamedTemporaryFile()
-        sinks.append((name, file))
-        return cast(BinaryIO, file)
-
-    try:
-        yield sinks, sink_for
-    finally:
-        for _name, file in sinks:
-            file.close()
-
-
-def _keep_opened(bid: Bid, kind: str, opened: OpenedEnvelope, sinks: Sequence[tuple[str, Any]]) -> None:
-    """Content beside the bid; files checked by type and content now, because sealed they could not be."""
-    manifest = opened.contents.manifest
-    if not isinstance(manifest, dict):
-        raise SealingError(_("标书内容不是规定的格式。"))
-    refused, key = [], bid.challenge.content_key
-    for name, file in sinks:
-        file.flush()
-        file.seek(0)
-        try:
-            attach_checked(
-                subject=bid, file=File(file, name=name), purpose=str(EnvelopeKind(kind).label), content_key=key
-            )
-        except InvalidInput as error:
-            refused.append({"name": name, "reason": " ".join(reason.message for reason in error.reasons)})
-    content = {**manifest, "refused_files": refused} if refused else manifest
-    if kind == EnvelopeKind.TECHNICAL:
-        bid.technical_content = content
-    else:
-        bid.price_content = _judged_price(content, bid.challenge)
-    bid.save(update_fields=["technical_cipher", "price_cipher"])
-
-
-def _judged_price(price: dict[str, Any], challenge: Challenge) -> dict[str, Any]:
-    """The price with what is wrong with it (V07): sealed it could not be looked at, and a page can be gone round.
-
-    An amount that is no amount makes the envelope unreadable; any other fault is kept beside the price, which then
-    earns no points and cannot win.
-    """
-    problems = price_problems(price, challenge, programme_parameters(challenge))
-    if any(problem.code == "amount_unreadable" for problem in problems):
-        raise SealingError(str(problems[0].message))
-    return {**price, "problems": [str(problem.message) for problem in problems]}
-
-
-@transaction.atomic
-def _keep_unreadable(bid: Bid, kind: str, reason: str, *, by_bidder: bool) -> None:
-    bid.unreadable_reason = f"{EnvelopeKind(kind).label}：{reason}"
-    bid.unreadable_by_bidder = by_bidder
-    bid.save(update_fields=["unreadable_reason", "unreadable_by_bidder"])
 
 
 def _finish(challenge: Challenge, opening: Opening, key: EnvelopeKey, results: Sequence[dict[str, Any]]) -> None:
@@ -351,6 +257,9 @@ def _finish(challenge: Challenge, opening: Opening, key: EnvelopeKey, results: S
     chain_append(challenge, kinds.OPENED, body, tip=tip)
     fresh.state, fresh.finished_at, fresh.current_blob, fresh.record = OpeningState.DONE, moment, "", body
     fresh.save(update_fields=["state", "finished_at", "current_blob", "record"])
+    challenge.openings.filter(kind=opening.kind, state=OpeningState.RUNNING).update(
+        state=OpeningState.FAILED, finished_at=moment, current_blob=""
+    )
     readable = {row["bid"] for row in results if row["result"] == "opened"}
     if opening.kind == EnvelopeKind.TECHNICAL:
         for bid in challenge.bids.filter(state=BidState.LOCKED):
@@ -383,9 +292,5 @@ def _named(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def may_open(challenge: Challenge, acting_user: User) -> bool:
-    """For the ceremony page: an officer of the list, none of the administrators."""
-    try:
-        _opener(challenge, acting_user)
-    except (ObjectNotFound, NotPermitted):
-        return False
-    return True
+    """For the ceremony page: an officer of the list, in office now."""
+    return office_of(acting_user, challenge.annual_list_id) is not None

@@ -25,7 +25,7 @@ from challenges.sealing.suites import DEFAULT_SUITE
 from challenges.sealing.verification import PUBLISHED, layer_digest
 from challenges.services.chain import chain_append
 from challenges.services.movement import locked_challenge, move
-from challenges.services.openers import current_envelope_keys, opener_reasons, standing_openers
+from challenges.services.openers import current_envelope_keys, officers_of_keys, opener_reasons
 from challenges.signing import signer
 from challenges.states import LIST_MACHINE, PROGRAMME_MACHINE
 from challenges.validators import publication_problems
@@ -427,8 +427,8 @@ def keep_version(challenge: Challenge, acting_user: User | None, *, reason: str,
 
 def published_body(challenge: Challenge, version: ChallengeVersion) -> dict[str, Any]:
     """The chain's link of a publication: text, deadline, officers and keys in force (docs/sealing.md, call)."""
-    openers = standing_openers(challenge.annual_list) if challenge.annual_list is not None else []
     keys_in_force = current_envelope_keys(challenge)
+    openers = officers_of_keys(challenge, keys_in_force.values())
     threshold = max((key.threshold for key in keys_in_force.values()), default=0)
     return {
         "challenge": str(challenge.public_id),
@@ -442,6 +442,7 @@ def published_body(challenge: Challenge, version: ChallengeVersion) -> dict[str,
                 "id": str(opener.key.public_id),
                 "organisation": str(opener.organisation.public_id),
                 "capacity": opener.capacity,
+                "in_office": opener.replaced_at is None,
                 "public_key": opener.key.public_key,
                 "fingerprint": opener.key.fingerprint,
             }

@@ -53,6 +53,9 @@ def contents_erase(*, challenge_id: int) -> Challenge:
         for attachment in attachments_of(bid):
             gone.append(attachment.file)
             attachment.delete()
+        for kept in bid.kept_aside.all():
+            gone.append(kept.file)
+            kept.delete()
     for envelope in SealedEnvelope.objects.filter(challenge=challenge, destroyed_at=None):
         gone.append(envelope.file)
         SealedEnvelope.objects.filter(pk=envelope.pk).update(file="", destroyed_at=moment)

@@ -37,20 +37,25 @@ from challenges.permissions import (
     witnesses_panel,
 )
 from challenges.relations import related_codes
+from challenges.sealing.bid_schema import text_faults
 from challenges.sealing.canonical import canonical
 from challenges.sealing.verification import SCORES_LOCKED
 from challenges.services.chain import chain_append
 from challenges.services.credit import credit_check
+from challenges.services.diagnosis import OpeningInterrupted, Peculiar, control_file, diagnosed
 from challenges.services.movement import locked_challenge, move
 from challenges.states import programme_parameters
 from challenges.validators import bid_problems
 from core import audit, outbox
 from core.attachments import attach_checked
 from core.clock import now, today
-from core.errors import DomainError, GuardFailed, InvalidInput, NotPermitted, ObjectNotFound, Reason
+from core.errors import DomainError, GuardFailed, InvalidInput, NotPermitted, ObjectNotFound, Reason, ServiceUnavailable
+from core.models import Attachment
 from core.working_days import period
 
 ANSWER_WITHIN = timedelta(days=2)
+#: Characters of a 补正's text.
+LONGEST_SUPPLEMENT = 20_000
 #: 招标投标法 37 as the trust standard: eight years and a senior title.
 LEAST_YEARS = 8
 #: Argumentation looks at the need itself (巴中 2025: 必要性、创新性、可行性、预期效益).
@@ -185,15 +190,10 @@ def bid_supplement(*, bid_public_id: UUID, acting_user: User, text: str, file: F
         raise DomainError(_("当前没有待补正的内容，或补正期限已过。"), code="not_supplementable")
     if not text.strip():
         raise InvalidInput({"text": [_("请逐条写明补正了什么。")]})
-    attached = None
-    if file:
-        attached = attach_checked(
-            subject=bid,
-            file=file,
-            purpose=str(_("补正材料")),
-            content_key=challenge.content_key,
-            acting_user=acting_user,
-        )
+    faults = text_faults(text, LONGEST_SUPPLEMENT)
+    if faults:
+        raise InvalidInput({"text": faults})
+    attached = _supplement_file(bid, acting_user, file) if file else None
     bid.supplement_text = text.strip()
     bid.supplement_received_at = now()
     bid.save(update_fields=["supplement_cipher", "supplement_received_at"])
@@ -205,6 +205,28 @@ def bid_supplement(*, bid_public_id: UUID, acting_user: User, text: str, file: F
     )
     _tell_formal_check(bid, "answered")
     return bid
+
+
+def _supplement_file(bid: Bid, acting_user: User, file: File) -> Attachment:
+    """The file of a 补正, judged as those of an envelope are: what cannot be judged is refused, whatever it raises."""
+    try:
+        return diagnosed(
+            lambda: attach_checked(
+                subject=bid,
+                file=file,
+                purpose=str(_("补正材料")),
+                content_key=bid.challenge.content_key,
+                acting_user=acting_user,
+            ),
+            refusals=(DomainError,),
+            control=lambda: control_file(bid.challenge),
+            what="a file of a supplement",
+        )
+    except OpeningInterrupted as error:
+        raise ServiceUnavailable(_("平台暂时不能检查文件，没有收下，请稍后再提交一次。")) from error
+    except Peculiar:
+        words = _("平台无法检查这个文件，没有收下。请用原程序另存，或换成 PDF 后再上传。")
+        raise InvalidInput({"file": [words]}) from None
 
 
 @transaction.atomic

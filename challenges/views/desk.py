@@ -436,6 +436,8 @@ def bid(request: HttpRequest, public_id: Any) -> HttpResponse:
             "challenge": found.challenge,
             "own": own,
             "blind": blind,
+            "insider": not own and not blind,
+            "kept_aside": selectors.kept_aside_of(found),
             "content": found.technical_content,
             "answers": _answers(found),
             "price": found.price_content if may_read_price(request.user, found) else None,

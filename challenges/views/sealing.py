@@ -28,7 +28,7 @@ from challenges import selectors
 from challenges.enums import EnvelopeKind, OpeningState
 from challenges.models import BidDraft, Challenge, OfficerKey, Opening
 from challenges.parameters import parameters_from
-from challenges.permissions import acts_as_bidder, handles_list, may_be_opener
+from challenges.permissions import acts_as_bidder, handles_list, is_in_office, may_be_opener, office_of
 from challenges.records import inclusion
 from challenges.sealing.canonical import encode_bytes
 from challenges.sealing.suites import DEFAULT_SUITE
@@ -278,7 +278,7 @@ def _call(challenge: Challenge) -> dict[str, Any]:
 
 def _ticket(request: HttpRequest, challenge: Challenge) -> dict[str, Any]:
     ticket = bids.sealing_ticket(challenge_id=challenge.pk, acting_user=request.user)
-    draft = BidDraft.objects.get(challenge=challenge, organisation=ticket.organisation)
+    draft = BidDraft.objects.filter(challenge=challenge, organisation=ticket.organisation).first() or BidDraft()
     return {
         "call": _call(challenge),
         "organisation": {
@@ -292,7 +292,7 @@ def _ticket(request: HttpRequest, challenge: Challenge) -> dict[str, Any]:
         "draft": {
             "ciphertext": draft.ciphertext,
             "revision": draft.revision,
-            "saved_at": draft.saved_at.isoformat(),
+            "saved_at": draft.saved_at.isoformat() if draft.revision else "",
             "saved_by": str(draft.saved_by or ""),
         },
         "now": now().isoformat(),
@@ -502,42 +502,49 @@ def opening_state(request: HttpRequest, key: str, kind: str) -> HttpResponse:
 
 def _ceremony(challenge: Challenge, kind: str, request: HttpRequest) -> dict[str, Any]:
     key = openings.key_for_opening(challenge, kind)
-    found = challenge.openings.filter(kind=kind).order_by("-pk").first()
-    running = found is not None and found.state == OpeningState.RUNNING
-    position = found.layers.count() if found is not None else 0
-    mine = {
-        str(public_id) for public_id in OfficerKey.objects.filter(user=request.user).values_list("public_id", flat=True)
-    }
-    appointed = (
-        challenge.annual_list.openers.select_related("user", "organisation", "key").order_by("pk")
-        if challenge.annual_list
-        else ()
-    )
-    # By key: who was replaced and appointed again appears once.
-    by_key = {str(opener.key.public_id): opener for opener in appointed if opener.key is not None}
+    office = office_of(request.user, challenge.annual_list_id)
+    mine = str(office.key.public_id) if office is not None and office.key is not None else ""
+    appointed = openers.officers_of_keys(challenge, [key])
+    in_office = {str(opener.key.public_id) for opener in appointed if opener.key is not None and is_in_office(opener)}
+    running = [(one, one.layers.count()) for one in challenge.openings.filter(kind=kind, state=OpeningState.RUNNING)]
     return {
         "challenge": str(challenge.public_id),
         "kind": kind,
         "suite": key.suite,
         "fingerprint": key.fingerprint,
         "threshold": key.threshold,
-        "subsets": [one["officers"] for one in key.wrapped],
+        # A group with somebody who is not in office could not come to its end.
+        "subsets": [one["officers"] for one in key.wrapped if in_office.issuperset(one["officers"])],
+        "begun": [{"officers": one.officers, "position": position} for one, position in running if position],
         "officers": [
             {
-                "id": public_id,
+                "id": str(opener.key.public_id),
                 "name": str(opener.user),
                 "organisation": opener.organisation.name,
                 "capacity": opener.get_capacity_display(),
-                "fingerprint": opener.key.fingerprint if opener.key is not None else "",
-                "mine": public_id in mine,
+                "fingerprint": opener.key.fingerprint,
+                "mine": str(opener.key.public_id) == mine,
             }
-            for public_id, opener in by_key.items()
+            for opener in appointed
+            if opener.key is not None and str(opener.key.public_id) in in_office
         ],
-        "opening": None if found is None else _opening(found, position, running, mine),
+        "opening": _shown_opening(challenge, kind, running, mine),
     }
 
 
-def _opening(found: Opening, position: int, running: bool, mine: set[str]) -> dict[str, Any]:
+def _shown_opening(
+    challenge: Challenge, kind: str, running: list[tuple[Opening, int]], mine: str
+) -> dict[str, Any] | None:
+    """The ceremony that waits for this officer, else one under way, else the last one."""
+    waiting = [(one, position) for one, position in running if one.officers[position] == mine]
+    for one, position in (*waiting, *reversed(running)):
+        return _opening(one, position, mine)
+    last = challenge.openings.filter(kind=kind).order_by("-pk").first()
+    return None if last is None else _opening(last, last.layers.count(), mine)
+
+
+def _opening(found: Opening, position: int, mine: str) -> dict[str, Any]:
+    running = found.state == OpeningState.RUNNING
     turn = found.officers[position] if running and position < len(found.officers) else ""
     return {
         "id": str(found.public_id),
@@ -546,7 +553,7 @@ def _opening(found: Opening, position: int, running: bool, mine: set[str]) -> di
         "position": position,
         "turn": turn,
         # The layer goes to the officer whose turn it is, and to nobody else.
-        "blob": found.current_blob if turn in mine else "",
+        "blob": found.current_blob if turn and turn == mine else "",
         "peel": reverse("challenges:opening_peel", args=[found.public_id]),
         "started_at": found.started_at.isoformat(),
         "finished_at": found.finished_at.isoformat() if found.finished_at else "",

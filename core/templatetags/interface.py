@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from core import money, slots
 from core.clock import BEIJING
 from core.money import AmountUnit
+from core.opaque import opaque as opaque_name
 
 register = template.Library()
 
@@ -135,9 +136,16 @@ def tone_of(state: str) -> str:
 
 
 @register.simple_tag
-def status(obj: Any, large: bool = False) -> SafeString:
-    """The state of an object (anything with `state` and `get_state_display`) as a badge."""
-    return badge(obj.get_state_display(), tone_of(obj.state), large=large)
+def status(obj: Any, large: bool = False, inside: bool = False) -> SafeString:
+    """The state of an object (anything with `state` and `get_state_display`) as a badge.
+
+    Of two faces, one for everybody and one for those who work on it, the former (`outward_state`: value and words) is
+    shown unless the page is `inside`.
+    """
+    state, words = obj.state, None
+    if not inside and hasattr(obj, "outward_state"):
+        state, words = obj.outward_state
+    return badge(words or obj.get_state_display(), tone_of(state), large=large)
 
 
 @register.simple_tag
@@ -153,6 +161,12 @@ def badge(label: Any, tone: str = "", large: bool = False) -> SafeString:
 @register.filter
 def tone(state: Any) -> str:
     return tone_of(str(state))
+
+
+@register.filter
+def opaque(row: Any) -> str:
+    """The row's name in addresses, which tells nothing of how many rows there are (core.opaque)."""
+    return str(opaque_name(row))
 
 
 # --- amounts and moments -----------------------------------------------------------------------------------------

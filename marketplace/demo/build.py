@@ -52,6 +52,8 @@ from vendors.models import Capability, DeliveredCase, VendorProfile
 
 PLATFORM = "山东省数字应用推进服务中心（示例）"
 SCIENCE = "山东省科技攻关组织中心（示例）"
+#: The supervisor's own office: of three opening officers no two belong together, so none of them is indispensable.
+SUPERVISION = "山东省揭榜监督工作组（示例）"
 #: What the past's clockwork carries out: everything but mails, which are spoken to a server outside of transactions.
 STORY = Lane(without=("notifications.send_mail",))
 #: One password for all demonstration accounts; the server listens on this machine only.
@@ -82,7 +84,7 @@ STAFF: tuple[tuple[str, str, tuple[str, ...], str, str], ...] = (
     ("shenhe2", "徐志远", (Role.PROVINCIAL_REVIEWER, Role.FIRST_REVIEWER), PLATFORM, "省级审核与省直单位需求初审"),
     ("bianzhi", "高静怡", (Role.LIST_EDITOR,), PLATFORM, "编制季度清单"),
     ("shenpi", "韩立新", (Role.LIST_APPROVER,), PLATFORM, "审批并发布清单（待办中有第四季度第2批）"),
-    ("jiandu", "冯卫东", (Role.SUPERVISOR,), PLATFORM, "监督"),
+    ("jiandu", "冯卫东", (Role.SUPERVISOR,), SUPERVISION, "监督"),
     ("yunwei", "于浩然", (Role.OPERATOR,), PLATFORM, "运行维护：队列与健康状况"),
     ("keji", "董佳宁", (Role.SCIENCE_HANDLER,), SCIENCE, "科技部门经办"),
     ("kejishenpi", "曹宏宇", (Role.SCIENCE_APPROVER,), SCIENCE, "科技部门审批"),
@@ -233,6 +235,7 @@ class _Builder:
     def offices(self) -> None:
         """The provincial bodies and the sixteen cities' offices with their reviewers."""
         self._office(SCIENCE, "370000", OrganisationLevel.PROVINCE)
+        self._office(SUPERVISION, "370000", OrganisationLevel.PROVINCE)
         for username, name, roles, organisation, _purpose in STAFF:
             self.appoint(self.account(username, name), self.organisations[organisation], roles)
         self.reviewer_of_city["370000"] = self.people["shenhe2"]

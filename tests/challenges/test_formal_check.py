@@ -1,8 +1,10 @@
 """补正 in the formal check: asked with reasons, answered once and in time, told to both sides (domain.md §2.2 e)."""
 
+import io
 from datetime import timedelta
 
 import pytest
+from django.core.files.base import File
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
@@ -10,13 +12,15 @@ from challenges.enums import BidState, EnvelopeKind
 from challenges.services import bids, review
 from core.attachments import attachments_of
 from core.clock import frozen, now
-from core.errors import DomainError, ObjectNotFound
+from core.errors import DomainError, InvalidInput, ObjectNotFound
 from core.models import AuditEntry
 from core.relay import drain
 from notifications.models import Notification
+from tests.challenges.damaged.files import damaged_files
 from tests.factories import challenges as make
 
 pytestmark = pytest.mark.django_db
+FILES = damaged_files()
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
 
 
@@ -82,6 +86,30 @@ def test_a_supplement_is_answered_once_in_time_and_by_the_bidder_alone(opened):
     bid.refresh_from_db()
     assert bid.supplement_text == "已补充"
     assert AuditEntry.objects.filter(action="challenges.bid.supplement_answered").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "field"),
+    [
+        ("a\0b", None, "text"),
+        ("半个字\ud800", None, "text"),
+        ("字" * 20_001, None, "text"),
+        ("见附件", FILES["docx: asks for a newer zip version"], "file"),
+        ("见附件", FILES["xlsx: the directory before the beginning"], "file"),
+        ("见附件", FILES["a file of another ending"], "file"),
+    ],
+)
+def test_an_odd_supplement_is_refused_with_a_sentence_and_keeps_nothing(opened, text, file, field):
+    stage, bidder, bid = opened
+    ask(stage, bid)
+    before = attachments_of(bid).count()
+    given = File(io.BytesIO(file[1]()), name=file[0]) if file else None
+    with pytest.raises(InvalidInput) as refusal:
+        review.bid_supplement(bid_public_id=bid.public_id, acting_user=bidder, text=text, file=given)
+    assert list(refusal.value.fields) == [field]
+    bid.refresh_from_db()
+    assert (bid.supplement_text, bid.supplement_received_at, attachments_of(bid).count()) == ("", None, before)
+    review.bid_supplement(bid_public_id=bid.public_id, acting_user=bidder, text="已补充")
 
 
 def test_no_bid_fails_while_its_bidder_still_has_days_to_supplement(opened):

@@ -67,7 +67,8 @@ def test_after_the_deadline_but_before_the_freeze_nothing_opens(sealed):
 def test_officers_of_one_organisation_have_no_share(clock):
     stage = make.make_stage(expert_count=0)
     stage.platform = make_person(Role.OPERATOR, organisation=stage.department)
-    challenge = make.make_open_challenge(stage)
+    stage.further_openers = [make_person(Role.SUPERVISOR, organisation=make_organisation(region_code="370000"))]
+    challenge = make.make_open_challenge(stage, parameters={"opening_officers": 4})
     make.hand_in(challenge, make.make_bidder())
     key = openings.key_for_opening(challenge, "technical")
     pair = [str(user.officer_keys.get().public_id) for user in (stage.handler, stage.platform)]

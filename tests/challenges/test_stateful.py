@@ -22,8 +22,12 @@ from challenges.enums import AwardState, BidState, ChallengeState, EnvelopeKind,
 from challenges.models import Award, Challenge
 from challenges.sealing.verification import verify_record
 from challenges.services import bids, decision, review
+from challenges.services.diagnosis import OpeningInterrupted
 from core.clock import BEIJING, frozen
 from core.errors import DomainError
+from tests.challenges.damaged.containers import CONTAINERS, MANIFESTS, PRICES, container, index_of
+from tests.challenges.damaged.files import damaged_files
+from tests.challenges.damaged.hand_in import hand_in_content
 from tests.factories import challenges as make
 
 pytestmark = [pytest.mark.django_db(transaction=False), pytest.mark.integration]
@@ -32,7 +36,33 @@ RUNS = int(os.environ.get("STATEFUL_RUNS", "12"))
 STEPS = int(os.environ.get("STATEFUL_STEPS", "50"))
 BEGINNING = make.datetime(2026, 11, 2, 10, tzinfo=BEIJING)
 BIDDERS = 3
+FILES = damaged_files()
+#: Of every kind of damage some; all of them are opened in test_damaged_bids.
+WAYS = {
+    "members of numbers": ("technical", MANIFESTS["members of numbers"]),
+    "plan with half a character": ("technical", MANIFESTS["plan with half a character"]),
+    "the platform's refused files": ("technical", MANIFESTS["the platform's refused files"]),
+    "price below nothing": ("price", PRICES["total below nothing"]),
+    "price a list": ("price", PRICES["a list"]),
+    "deep lists": ("container", CONTAINERS["lists of 900 levels"]),
+    "index cut short": ("container", CONTAINERS["index cut short"]),
+    "newer zip": ("file", FILES["docx: asks for a newer zip version"]),
+    "broken deflate": ("file", FILES["xlsx: broken deflate"]),
+    "odd pdf": ("file", FILES["pdf: a cross reference to nowhere"]),
+}
 _BEFORE = (ChallengeState.PUBLISHED, ChallengeState.CLOSED)
+
+
+def hand_in_odd(challenge, user, kind, oddity):
+    """A bid with an odd technical manifest, price or container, or with an odd file."""
+    if kind == "file":
+        name, content = oddity
+        return make.hand_in(challenge, user, files=[(name, content())])
+    if kind == "technical":
+        return hand_in_content(challenge, user, technical=container(index_of(oddity)))
+    if kind == "price":
+        return hand_in_content(challenge, user, price=container(index_of(oddity)))
+    return hand_in_content(challenge, user, technical=oddity)
 
 
 class Life(RuleBasedStateMachine):
@@ -64,6 +94,8 @@ class Life(RuleBasedStateMachine):
             try:
                 with transaction.atomic():
                     result = step()
+            except OpeningInterrupted:
+                raise  # no odd bid may be taken for trouble of the platform's own
             except DomainError:
                 self.played["refused"] += 1
                 return None
@@ -95,6 +127,15 @@ class Life(RuleBasedStateMachine):
         if version is not None:
             assert version.received_at < self.challenge.deadline_at
             assert self.challenge.state == ChallengeState.PUBLISHED
+            self.receipts[number] = version.receipt
+
+    @rule(number=st.integers(0, BIDDERS - 1), way=st.sampled_from([*WAYS]))
+    def submit_something_odd(self, number, way):
+        """A manifest, a container or a file that is odd: taken like any bid, for nobody can look inside."""
+        user = self.bidders[number]
+        version = self.try_to(lambda: hand_in_odd(self.challenge, user, *WAYS[way]))
+        if version is not None:
+            self.played["odd bids taken"] += 1
             self.receipts[number] = version.receipt
 
     @rule(number=st.integers(0, BIDDERS - 1))
@@ -263,6 +304,16 @@ class Life(RuleBasedStateMachine):
         record = records.challenge_record(self.challenge)
         record["receipts"] = [*self.receipts.values(), *self.withdrawn]
         assert verify_record(record).failures == []
+
+    @invariant()
+    def an_opening_leaves_no_bid_without_a_word(self):
+        if not hasattr(self, "challenge") or self.challenge.opened_at is None:
+            return
+        for bid in self.challenge.bids.all():
+            assert bid.state != BidState.LOCKED
+            if bid.state == BidState.UNREADABLE:
+                assert bid.unreadable_reason
+                assert None not in (bid.unreadable_by_bidder, bid.unreadable_at)
 
     @invariant()
     def at_most_one_decision_is_awarded(self):

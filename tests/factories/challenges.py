@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import count
+from itertools import count, cycle
 from typing import Any
 from uuid import uuid4
 
@@ -61,10 +61,12 @@ class Stage:
     city_reviewer: User
     private_keys: dict[str, bytes] = field(default_factory=dict)
     experts: list[Expert] = field(default_factory=list)
+    #: Officers beside the usual three, for programmes that ask for four or five.
+    further_openers: list[User] = field(default_factory=list)
 
     @property
     def opener_users(self) -> list[User]:
-        return [self.handler, self.supervisor, self.platform]
+        return [self.handler, self.supervisor, self.platform, *self.further_openers]
 
 
 def make_stage(*, expert_count: int = 12) -> Stage:
@@ -238,7 +240,7 @@ def renew_proof(stage: Stage, user: User) -> None:
 
 def appoint_openers(stage: Stage, annual_list: AnnualList) -> list[Opener]:
     appointed = []
-    for user, capacity in zip(stage.opener_users, OpenerCapacity.values, strict=True):
+    for user, capacity in zip(stage.opener_users, cycle(OpenerCapacity.values), strict=False):
         if not user.officer_keys.exists():
             give_key(stage, user)
         else:
@@ -404,10 +406,10 @@ def open_envelopes(stage: Stage, challenge: Challenge, kind: str, users: Sequenc
     owners = {str(user.officer_keys.get().public_id): user for user in users}
     officers = next(one["officers"] for one in key.wrapped if set(one["officers"]) == set(owners))
     opening = openings.opening_start(challenge_id=challenge.pk, acting_user=users[0], kind=kind, officers=officers)
-    for position, officer in enumerate(officers):
+    for position in range(opening.layers.count(), len(officers)):
         opening = openings.opening_peel(
             opening_public_id=opening.public_id,
-            acting_user=owners[officer],
+            acting_user=owners[officers[position]],
             peeled=peel(stage, challenge, opening, position),
         )
     challenge.refresh_from_db()

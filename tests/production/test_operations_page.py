@@ -12,6 +12,7 @@ from core import schedule
 from core.clock import now
 from core.enums import DeliveryState
 from core.models import JobRun, OutboxDelivery, OutboxEvent
+from core.opaque import opaque
 from marketplace import operations
 from marketplace.celery import LANES, QUEUES
 from notifications.models import Delivery, Notification
@@ -79,7 +80,7 @@ def test_with_a_broker_every_queue_has_a_row_and_a_broker_that_is_away_is_told(c
 def test_parked_deliveries_are_retried_from_the_page(client: Client, operator):
     delivery = parked()
     assert "ValueError: x" in client.get(PAGE).content.decode()
-    assert client.post(reverse("retry_delivery", args=[delivery.pk])).status_code == 302
+    assert client.post(reverse("retry_delivery", args=[opaque(delivery)])).status_code == 302
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempts) == (DeliveryState.PENDING, 0)
     assert "没有搁置的投递" in client.get(PAGE).content.decode()
@@ -93,11 +94,11 @@ def test_mails_in_doubt_are_shown_by_message_id_without_content_and_decided(clie
     assert text.count("记为送出<span") == 1  # only a mail in doubt can be found sent
     assert "业务标题" not in text
     assert "someone@example.org" not in text
-    client.post(reverse("decide_mail", args=[uncertain.pk]), {"decision": "settle"})
-    client.post(reverse("decide_mail", args=[failed.pk]), {"decision": "resend"})
+    client.post(reverse("decide_mail", args=[opaque(uncertain)]), {"decision": "settle"})
+    client.post(reverse("decide_mail", args=[opaque(failed)]), {"decision": "resend"})
     assert set(Delivery.objects.values_list("state", flat=True)) == {"sent", "pending"}
     # A second click, or another operator's, changes nothing more.
-    answer = client.post(reverse("decide_mail", args=[failed.pk]), {"decision": "resend"}, follow=True)
+    answer = client.post(reverse("decide_mail", args=[opaque(failed)]), {"decision": "resend"}, follow=True)
     assert "无需处理" in answer.content.decode()
     assert OutboxDelivery.objects.count() == 1
 
@@ -108,8 +109,8 @@ def test_nobody_else_sees_or_does_anything_here(client: Client, role: str):
     delivery, mail = parked(), troubled_mail("uncertain", make_person(Role.OPERATOR))
     assert client.get(PAGE).status_code == 403
     for address in (
-        reverse("retry_delivery", args=[delivery.pk]),
-        reverse("decide_mail", args=[mail.pk]),
+        reverse("retry_delivery", args=[opaque(delivery)]),
+        reverse("decide_mail", args=[opaque(mail)]),
         reverse("measure_drift"),
     ):
         assert client.post(address, {"decision": "settle"}).status_code == 403

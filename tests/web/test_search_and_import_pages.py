@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from accounts.enums import OrganisationKind, Role
 from core.models import ImportBatch
+from core.opaque import opaque
 from core.relay import drain
 from matching.models import MatchRun
 from notifications.models import Notification, Preference
@@ -281,14 +282,14 @@ def test_notice_is_counted_opened_and_then_read(sign_in, told):
     person, notice = told
     client = sign_in(person)
     assert '<span class="unread">1</span>' in client.get(reverse("desk")).content.decode()
-    response = client.post(reverse("notifications:open", args=[notice.pk]))
+    response = client.post(reverse("notifications:open", args=[opaque(notice)]))
     assert response["Location"] == reverse("scenarios:own")
     assert 'class="unread"' not in client.get(reverse("desk")).content.decode()
 
 
 def test_somebody_elses_notice_is_not_found(sign_in, told):
     _person, notice = told
-    assert sign_in(make_person()).post(reverse("notifications:open", args=[notice.pk])).status_code == 404
+    assert sign_in(make_person()).post(reverse("notifications:open", args=[opaque(notice)])).status_code == 404
     notice.refresh_from_db()
     assert notice.read_at is None
 

@@ -3,6 +3,7 @@
  * A bid as typed: `{members, agreement, answers, plan, route, leader, team, price: {grant, own, items}, visited, file_names}`.
  */
 import { bidProblems, codeProblem, fenOf, millionths, normaliseCode, priceProblems, wanText } from "./bid-rules.js";
+import { manifestFaults } from "./bid-schema.js";
 import { LIMITS, declareFiles } from "./sealing.js";
 import { button, element, field, notice, paragraph, sizeText } from "./elements.js";
 
@@ -21,7 +22,11 @@ export const emptyBid = (organisation, call) => ({
 
 // -- What is sealed ------------------------------------------------------------------------------------------------------
 
-const trimmed = (text) => String(text ?? "").trim();
+/** Characters nobody typed on purpose and no form takes: they come along when text is pasted. */
+// eslint-disable-next-line no-control-regex
+const UNSEEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufffe\uffff\p{Cs}]/gu;
+
+const trimmed = (text) => String(text ?? "").replace(UNSEEN, "").trim();
 
 export function manifestOf(bid) {
   const manifest = {
@@ -65,7 +70,13 @@ export function priceOf(bid) {
 /** Everything that keeps the bid from being sealed; the shared rules and, for items, what only this form knows. */
 export function problemsOf(bid, call) {
   const price = priceOf(bid);
-  const problems = [...bidProblems(manifestOf(bid), call), ...priceProblems(price, call)];
+  const manifest = manifestOf(bid);
+  const problems = [...bidProblems(manifest, call), ...priceProblems(price, call)];
+  // An amount that is none is said above in the words of the rule; the rest is what would not be read at the opening.
+  problems.push(...manifestFaults("technical", manifest));
+  if (!problems.some((one) => one.code === "amount_unreadable") && price.items.every((item) => item.amount_fen !== null)) {
+    problems.push(...manifestFaults("price", price).map((one) => ({ ...one, field: "price" })));
+  }
   if (bid.members.some((member) => !trimmed(member.name))) {
     problems.push({ code: "required", message: "请填写每个成员单位的名称。", field: "members" });
   }

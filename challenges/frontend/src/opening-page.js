@@ -19,22 +19,30 @@ const nameOf = (id) => {
 };
 const mineIn = (officers) => officers.some((id) => officerOf(id)?.mine);
 
+/** What a group that has begun has done so far. */
+const begunWords = (subset) => {
+  const found = ceremony.begun.find((one) => JSON.stringify(one.officers) === JSON.stringify(subset));
+  return found ? `（已解开 ${found.position} 层，接着进行）` : "";
+};
+
 // -- Choosing --------------------------------------------------------------------------------------------------------
 
 function chooser(again = false) {
+  if (!ceremony.subsets.length) {
+    return notice("danger", "没有一组开启人全部在任，现在不能开启。请联系组织单位。");
+  }
   const preferred = ceremony.subsets.findIndex(mineIn);
   const options = ceremony.subsets.map((subset, index) => {
     const input = element("input", { type: "radio", name: "subset", id: `s${index}`, value: String(index), checked: index === Math.max(0, preferred) });
-    return element("div", { class: "choice" }, input, element("label", { for: `s${index}` }, subset.map(nameOf).join(" → ")));
+    return element("div", { class: "choice" }, input, element("label", { for: `s${index}` }, subset.map(nameOf).join(" → "), begunWords(subset)));
   });
-  const submit = button(again ? "换一组，从头开始" : "开始开启", null, { kind: again ? "" : "primary", type: "submit" });
+  const submit = button(again ? "换成这一组" : "开始开启", null, { kind: again ? "" : "primary", type: "submit" });
   return element(
     "form",
     {
       class: "form",
       onsubmit: async (event) => {
         event.preventDefault();
-        if (again && !window.confirm("重新开始会作废已经完成的步骤。确定换一组开启人从头开始吗？")) return;
         const chosen = ceremony.subsets[Number(new FormData(event.target).get("subset"))];
         submit.disabled = true;
         await act(() => ask(root.dataset.start, { officers: chosen }));
@@ -45,7 +53,7 @@ function chooser(again = false) {
       "fieldset",
       { class: "field" },
       element("legend", {}, "由哪几位开启"),
-      element("div", { class: "field-help" }, "按箭头次序依次操作，每人在自己的电脑上打开本页。缺席的人不影响：选一组都在场的即可。"),
+      element("div", { class: "field-help" }, "按箭头次序依次操作，每人在自己的电脑上打开本页。缺席的人不影响：选一组都在场的即可。已解开的一层不会作废：那一组随时可以接着进行，先完成的一组开启全部标书。"),
       element("div", { class: "choice-list choice-list-single" }, options),
     ),
     element("div", { class: "form-actions" }, submit),
@@ -152,7 +160,7 @@ function result(opening) {
 
 function render() {
   const opening = ceremony.opening;
-  const key = JSON.stringify([opening?.id, opening?.state, opening?.position, opening?.turn, Boolean(opening?.blob)]);
+  const key = JSON.stringify([opening?.id, opening?.state, opening?.position, opening?.turn, Boolean(opening?.blob), ceremony.begun]);
   if (key === shown) return;
   shown = key;
   if (opening === null || opening.state === "failed") {

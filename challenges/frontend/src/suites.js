@@ -44,9 +44,27 @@ function checkKey(bytes, name) {
   if (!(bytes instanceof Uint8Array) || bytes.length !== KEY_LENGTH) throw malformed(`${name}应为 32 字节。`);
 }
 
-/** Hex SHA-256 of a raw public key. */
+/** The points of small order on the curve, little-endian, top bit aside: what is agreed with them everybody knows. */
+const LOW_ORDER = new Set([
+  "0000000000000000000000000000000000000000000000000000000000000000",
+  "0100000000000000000000000000000000000000000000000000000000000000",
+  "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+  "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+]);
+
+function checkPublicKey(bytes) {
+  checkKey(bytes, "公钥");
+  const masked = bytes.slice();
+  masked[KEY_LENGTH - 1] &= 0x7f;
+  if (LOW_ORDER.has(toHex(masked))) throw malformed("公钥无效（低阶点，任何人都能解开），请重新生成密钥。");
+}
+
+/** Hex SHA-256 of a raw public key; throws "malformed" for one that nothing may be encrypted to. */
 export function fingerprint(publicKey) {
-  checkKey(publicKey, "公钥");
+  checkPublicKey(publicKey);
   return digestHex(publicKey);
 }
 
@@ -70,7 +88,7 @@ export async function publicKeyOf(privateKey) {
 /** HPKE base mode: encapsulated key, then ciphertext. */
 export async function wrapKey(secret, publicKey, info) {
   checkBrowser();
-  checkKey(publicKey, "公钥");
+  checkPublicKey(publicKey);
   try {
     const recipientPublicKey = await hpke.kem.importKey("raw", publicKey, true);
     const { enc, ct } = await hpke.seal({ recipientPublicKey, info }, secret);

@@ -33,6 +33,8 @@ const JUDGED = [
   "bid_received",
   "bid_withdrawn",
   "frozen",
+  "opening_started",
+  "officer_replaced",
   "peeled",
   "opened",
   "scores_locked",
@@ -40,6 +42,8 @@ const JUDGED = [
 ];
 /** The database's clock was behind the last link; links carry its time until the clock has caught up. */
 const CLOCK_STEPPED = "clock_stepped";
+/** Who takes which step of a ceremony (challenges/sealing/officers_check.py). */
+const STEPS = { opening_started: ["by", "发起开启"], peeled: ["officer", "解开一层"] };
 const TIME_FIELDS = {
   bid_received: "received_at",
   bid_withdrawn: "withdrawn_at",
@@ -288,6 +292,31 @@ function checkOpening({ raw, ofKind, frozenIndex, call: callOf, finalBids }, anc
   }
 }
 
+/** Officers in office after a link, with their organisations, given those before it. */
+function officesAt(kind, body, offices) {
+  if (kind === "published") {
+    return new Map(body.officers.filter((one) => one.in_office ?? true).map((one) => [one.id, one.organisation]));
+  }
+  if (kind !== "officer_replaced") return offices;
+  const left = new Map(offices);
+  left.delete(body.officer);
+  if (body.successor) left.set(body.successor, body.successor_organisation);
+  return left;
+}
+
+function checkOffices({ ofKind }, anchors, report) {
+  let offices = new Map();
+  for (const { entry, body } of ofKind(...JUDGED)) {
+    offices = officesAt(entry.kind, body, offices);
+    const [field, step] = STEPS[entry.kind] ?? [];
+    const actor = (field && body[field]) || "";
+    if (!actor) continue;
+    const right = offices.has(actor) && (body.organisation ?? offices.get(actor)) === offices.get(actor);
+    const words = `${step}的人${right ? "当时在任。" : "当时不在任，或不代表任命时的机构：由不在任的人参加了开启。"}`;
+    report.add("in_office", `#${entry.sequence} ${actor}`, right, words, words);
+  }
+}
+
 function checkOpenedEnvelopes(final, kind, envelopes, report) {
   const expected = [...final.values()].flatMap((body) =>
     body.envelopes.filter((one) => one.kind === kind).map((one) => JSON.stringify([body.bid, body.version, one.sha256])),
@@ -343,6 +372,7 @@ const CHECKS = {
   freeze: checkFreeze,
   receipt: checkReceipts,
   opening: checkOpening,
+  in_office: checkOffices,
   award: checkAward,
 };
 

@@ -6,6 +6,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 
 import { bidProblems, fenOf, priceProblems } from "../src/bid-rules.js";
+import { manifestFaults } from "../src/bid-schema.js";
 import { canonical } from "../src/canonical.js";
 import { decryptDraft, deriveDraftKey, encryptDraft } from "../src/draft.js";
 import { fromBase64, toBase64, toHex } from "../src/encoding.js";
@@ -35,6 +36,8 @@ const actions = {
     prices: prices.map((price) => priceProblems(price, call)),
     amounts: amounts.map(fenOf),
   }),
+
+  manifest_faults: ({ cases }) => cases.map(([kind, text]) => manifestFaults(kind, JSON.parse(text))),
 
   padme: ({ lengths }) => lengths.map(padme),
 

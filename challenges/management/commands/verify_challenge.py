@@ -60,7 +60,7 @@ class Command(BaseCommand):
         if challenge is None or not challenge.suite:
             raise DomainError(_("没有编号为 %s 的已发榜单。") % options["code"])
         try:
-            return challenge_record(challenge), challenge
+            return challenge_record(challenge, whole=True), challenge
         except NotOpened as error:
             # The record would tell the number of bids. Whether everything is in order can be said all the same.
             if options["export"] or options["receipt"]:

@@ -17,6 +17,8 @@ from tests.challenges.sealing.builders import DEADLINE, RecordBuilder
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).resolve().parents[3]
+MANIFEST = {"plan": "采用多模态特征融合。", "answers": {"1": {"promise": "97%"}}}
+PRICE = {"total_fen": 1_200_000, "grant_fen": 1_000_000, "own_fen": 200_000}
 PASSPHRASE = "一句足够长的口令，不会忘记"
 
 
@@ -35,8 +37,8 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, RecordBuilder]:
     builder = RecordBuilder()
-    bid = {"organisation": "91370000100000001A", "bid": "bid-1", "version": 1, "manifest": {"指标": [1, 2]}}
-    contents: dict[str, Any] = {"call.json": builder.call(), "bid.json": bid, "price.json": {"price": 1200000}}
+    bid = {"organisation": "91370000100000001A", "bid": "bid-1", "version": 1, "manifest": MANIFEST}
+    contents: dict[str, Any] = {"call.json": builder.call(), "bid.json": bid, "price.json": PRICE}
     for name, value in contents.items():
         (tmp_path / name).write_text(json.dumps(value), encoding="utf-8")
     (tmp_path / "方案.pdf").write_bytes(b"%PDF-1.7" + bytes(100_000))
@@ -61,8 +63,8 @@ def test_seal_open_and_receipt(files: tuple[Path, RecordBuilder]) -> None:
         envelope = folder / "out" / f"{kind}.sealed"
         options = ("--call", folder / "call.json", "--private-key", folder / f"{kind}.key", "--out", folder / "opened")
         assert run("open", "--envelope", envelope, *options).returncode == 0
-    assert json.loads((folder / "opened" / "price-manifest.json").read_bytes()) == {"price": 1200000}
-    assert json.loads((folder / "opened" / "technical-manifest.json").read_bytes()) == {"指标": [1, 2]}
+    assert json.loads((folder / "opened" / "price-manifest.json").read_bytes()) == PRICE
+    assert json.loads((folder / "opened" / "technical-manifest.json").read_bytes()) == MANIFEST
     assert (folder / "opened" / "方案.pdf").read_bytes() == (folder / "方案.pdf").read_bytes()
 
     body = receipt_body(

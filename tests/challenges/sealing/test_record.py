@@ -43,6 +43,7 @@ def test_an_honest_record_passes_every_check(suite: str) -> None:
         "root",
         "receipt",
         "opening",
+        "in_office",
         "opened_envelopes",
         "opened_envelope",
         "scores",
