@@ -7,6 +7,7 @@ from django.db import models
 from challenges.enums import EnvelopeKind
 from challenges.models.bidding import Bid
 from core.clock import now
+from core.deciding import DecidingModel
 
 
 def aside_path(kept: "KeptAside", file_name: str) -> str:
@@ -15,12 +16,15 @@ def aside_path(kept: "KeptAside", file_name: str) -> str:
     return f"aside/{key[:2]}/{key}"
 
 
-class KeptAside(models.Model):
+class KeptAside(DecidingModel):
     """A file, or the whole content of an envelope, that was refused at the opening: with its reason, and its bytes.
 
     The envelope key is forgotten after the opening, so what is not kept here could never be looked at again. The bytes
     lie under the challenge's data key (`services.aside`), are erased with it, and no address serves them.
     """
+
+    part_of = ("challenges.challenge", "bid__challenge_id")
+    hides_count = True
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     bid = models.ForeignKey(Bid, on_delete=models.PROTECT, related_name="kept_aside")

@@ -36,6 +36,7 @@ from challenges.models import (
     Decision,
     EnvelopeKey,
     Indicator,
+    KeptAside,
     Milestone,
     Objection,
     OfficerKey,
@@ -157,6 +158,9 @@ def _more_rows(stage: make.Stage, challenge: Challenge, project: Project) -> Non
         challenge=challenge, number=1, assessed_on=moment.date(), assessor="第三方", indicators=["识别率"]
     )
     StageResult.objects.create(assessment=assessment, project=project, outcome="go_on", values={"识别率": "97"})
+    KeptAside.objects.create(
+        bid=challenge.bids.first(), kind="technical", name="方案.xlsm", reason="宏", by_bidder=True
+    )
     SuspicionHint.objects.create(challenge=challenge, kind="device", facts={"device": "同一台"})
     CreditEntry.objects.create(
         organisation=project.solver,
