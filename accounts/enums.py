@@ -26,6 +26,13 @@ class OrganisationState(models.TextChoices):
     SUSPENDED = "suspended", _("已停用")
 
 
+class InvitationState(models.TextChoices):
+    OPEN = "open", _("等待接受")
+    ACCEPTED = "accepted", _("已接受")
+    DECLINED = "declined", _("已谢绝")
+    WITHDRAWN = "withdrawn", _("已撤回")
+
+
 class Role(models.TextChoices):
     ORGANISATION_MANAGER = "organisation_manager", _("机构管理员")
     DEMAND_SUBMITTER = "demand_submitter", _("需求填报人")
@@ -46,6 +53,25 @@ class Role(models.TextChoices):
 
 #: One account holds at most one of these and no other role (三员分立, domain.md §5.7).
 ADMINISTRATOR_ROLES = frozenset({Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR})
+
+#: Roles that decide, open, score, review or keep the platform: these sign in with two factors (issue 11, H4).
+SECOND_FACTOR_ROLES = frozenset(
+    {
+        Role.FIRST_REVIEWER,
+        Role.PROVINCIAL_REVIEWER,
+        Role.LIST_EDITOR,
+        Role.LIST_APPROVER,
+        Role.SCIENCE_HANDLER,
+        Role.SCIENCE_APPROVER,
+        Role.EXPERT,
+        Role.SUPERVISOR,
+        Role.OPERATOR,
+    }
+    | ADMINISTRATOR_ROLES
+)
+
+#: Roles whose unattended sessions end after a quarter of an hour instead of half an hour.
+SHORT_IDLE_ROLES = ADMINISTRATOR_ROLES | {Role.EXPERT}
 
 #: Roles an organisation's own manager may give to its members; all others are given by the security administrator.
 ROLES_GIVEN_BY_ORGANISATION = frozenset({Role.DEMAND_SUBMITTER, Role.VENDOR_STAFF, Role.ORGANISATION_MANAGER})

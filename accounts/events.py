@@ -28,3 +28,17 @@ class OrganisationChanged(Event):
 class RolesChanged(Event):
     topic: ClassVar[str] = "accounts.membership.roles_changed"
     membership_id: int
+
+
+@dataclass(frozen=True)
+class PersonInvited(Event):
+    """Published for a known and an unknown name alike; who listens finds out whether there is anybody to tell."""
+
+    topic: ClassVar[str] = "accounts.membership.invited"
+    invitation_id: int
+
+
+@dataclass(frozen=True)
+class MembershipBegan(Event):
+    topic: ClassVar[str] = "accounts.membership.began"
+    membership_id: int

@@ -58,7 +58,7 @@ class MemberForm(PageForm):
     username = forms.CharField(
         label=_("用户名或邮箱"),
         max_length=150,
-        help_text=_("对方须先注册账号。"),
+        help_text=_("对方注册账号后凭用户名或已验证的邮箱邀请；对方接受后才成为成员。"),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
@@ -92,6 +92,19 @@ class AccountForm(PageForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text=_("至少 12 位，不能是常见密码或纯数字。请本人首次登录后修改。"),
         min_length=12,
+    )
+
+
+class AccountKeepingForm(PageForm):
+    """Why an account is disabled, enabled or freed of a lost second factor."""
+
+    mark_optional = False
+
+    reason = forms.CharField(
+        label=_("理由"),
+        max_length=200,
+        help_text=_("写入审计记录。清除两步验证时，请写明怎样核实了本人身份。"),
+        widget=forms.Textarea(attrs={"rows": 2}),
     )
 
 

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.enums import OrganisationKind, OrganisationLevel, OrganisationState, Role, TokenScope
+from accounts.enums import InvitationState, OrganisationKind, OrganisationLevel, OrganisationState, Role, TokenScope
 from core.clock import now
 from core.deciding import DecidingModel, DecidingQuerySet
 from core.models import Industry, Region
@@ -23,6 +23,8 @@ class Organisation(DecidingModel):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(_("名称"), max_length=120)
+    #: A name that a reviewer has to look at first (accounts/naming.py); until then `name` is a neutral one.
+    claimed_name = models.CharField(_("待核对的名称"), max_length=120, blank=True, default="", db_default="")
     short_name = models.CharField(_("简称"), max_length=40, blank=True)
     unified_code = models.CharField(_("统一社会信用代码"), max_length=18, null=True, blank=True, unique=True)
     kind = models.CharField(_("类型"), max_length=20, choices=OrganisationKind.choices)
@@ -65,6 +67,10 @@ class Organisation(DecidingModel):
     @property
     def is_verified(self) -> bool:
         return self.state == OrganisationState.VERIFIED
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.state == OrganisationState.SUSPENDED
 
 
 class User(AbstractUser):
@@ -120,6 +126,35 @@ class Membership(DecidingModel):
 
     def __str__(self) -> str:
         return f"{self.user} @ {self.organisation}"
+
+
+class MembershipInvitation(DecidingModel):
+    """An organisation asks a person to become its member; only the person's own acceptance makes the membership.
+
+    `person` is empty where nobody goes by the name that was typed: such an invitation looks the same to whoever made
+    it and lapses like any other, so that inviting tells nobody which accounts there are (issue 11, C3).
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="membership_invitations")
+    addressed_to = models.CharField(_("用户名或邮箱"), max_length=150)
+    person = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.CASCADE, related_name="membership_invitations"
+    )
+    state = models.CharField(_("状态"), max_length=10, choices=InvitationState.choices, default=InvitationState.OPEN)
+    invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=now, editable=False)
+    lapses_at = models.DateTimeField(_("有效期至"))
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("成员邀请")
+        verbose_name_plural = _("成员邀请")
+        ordering = ["-pk"]
+        constraints = [state_check(InvitationState, "membership_invitation_state")]
+
+    def __str__(self) -> str:
+        return f"{self.addressed_to} → {self.organisation}"
 
 
 class RoleGrant(DecidingModel):

@@ -6,9 +6,12 @@ person's memberships, so switching does not get round it.
 
 from typing import Any
 
-from accounts.enums import ADMINISTRATOR_ROLES, ROLES_GIVEN_BY_ORGANISATION, Role
+from django.utils.translation import gettext as _
+
+from accounts.enums import ADMINISTRATOR_ROLES, ROLES_GIVEN_BY_ORGANISATION, OrganisationState, Role
 from accounts.models import Organisation
 from core.enums import RegionLevel
+from core.errors import NotPermitted
 
 
 def is_signed_in(user: Any) -> bool:
@@ -16,7 +19,10 @@ def is_signed_in(user: Any) -> bool:
 
 
 def current_roles(user: Any) -> frozenset[str]:
-    """Roles the person holds in the current organisation; cached on the user object until `forget_roles`."""
+    """Roles the person holds in the current organisation; cached on the user object until `forget_roles`.
+
+    None in a suspended one: its people read what is theirs and do nothing, whatever they were given (issue 11).
+    """
     if not is_signed_in(user) or user.current_organisation_id is None:
         return frozenset()
     cached = user.__dict__.get("_current_roles")
@@ -25,6 +31,7 @@ def current_roles(user: Any) -> frozenset[str]:
             user.memberships.active()
             .filter(organisation_id=user.current_organisation_id)
             .exclude(grants__role=None)
+            .exclude(organisation__state=OrganisationState.SUSPENDED)
             .values_list("grants__role", flat=True)
         )
         user.__dict__["_current_roles"] = cached = (user.current_organisation_id, roles)
@@ -35,6 +42,7 @@ def forget_roles(user: Any) -> None:
     """Drop what is cached on this object, after memberships or roles changed."""
     user.__dict__.pop("_current_roles", None)
     user.__dict__.pop("_organisation_ids", None)
+    user.__dict__.pop("_membership_spans", None)
 
 
 def has_role(user: Any, *roles: str) -> bool:
@@ -58,6 +66,17 @@ def organisation_ids(user: Any) -> frozenset[int]:
     return cached
 
 
+def membership_spans(user: Any) -> tuple[Any, ...]:
+    """Every membership the person has or had, oldest first; cached like the others until `forget_roles`."""
+    if not is_signed_in(user):
+        return ()
+    cached = user.__dict__.get("_membership_spans")
+    if cached is None:
+        cached = tuple(user.memberships.order_by("pk"))
+        user.__dict__["_membership_spans"] = cached
+    return cached
+
+
 def is_member(user: Any, organisation: Organisation | int | None) -> bool:
     """Whether the person belongs to the organisation at all."""
     key = organisation.pk if isinstance(organisation, Organisation) else organisation
@@ -68,6 +87,22 @@ def acts_for(user: Any, organisation: Organisation | int | None) -> bool:
     """Whether the person acts for the organisation right now."""
     key = organisation.pk if isinstance(organisation, Organisation) else organisation
     return is_signed_in(user) and key is not None and user.current_organisation_id == key and is_member(user, key)
+
+
+def acts_for_suspended(user: Any) -> bool:
+    """Whether the person acts for an organisation that has been stopped."""
+    organisation = organisation_of(user)
+    return organisation is not None and organisation.is_suspended
+
+
+def refuse_suspended(user: Any) -> None:
+    """For services that ask for no role: raises NotPermitted when the person acts for a suspended organisation."""
+    if acts_for_suspended(user):
+        raise NotPermitted(suspended_message(), code="organisation_suspended")
+
+
+def suspended_message() -> str:
+    return _("本机构已停用，只能查看已有内容，不能办理。如有疑问请联系核验单位；也可切换到其他机构办理。")
 
 
 def is_administrator(user: Any) -> bool:

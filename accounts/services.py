@@ -19,6 +19,7 @@ from accounts.enums import (
 )
 from accounts.events import OrganisationChanged, OrganisationTransitioned, RolesChanged
 from accounts.models import AccessToken, Membership, Organisation, RoleGrant, User
+from accounts.naming import authority_read_alike, hold_name
 from accounts.permissions import (
     forget_roles,
     has_role,
@@ -27,6 +28,7 @@ from accounts.permissions import (
     may_create_account,
     may_grant_role,
     may_manage_organisation,
+    refuse_suspended,
 )
 from accounts.states import ORGANISATION_MACHINE
 from core import audit, outbox
@@ -62,6 +64,7 @@ def settle_current_organisation(user: User) -> None:
     """Point the person at an organisation they still belong to, or at none; writes only when something changed."""
     ids = list(user.memberships.active().order_by("pk").values_list("organisation_id", flat=True))
     user.__dict__["_organisation_ids"] = frozenset(ids)
+    user.__dict__.pop("_membership_spans", None)
     if user.current_organisation_id in ids or (user.current_organisation_id is None and not ids):
         return
     user.current_organisation_id = ids[0] if ids else None
@@ -109,8 +112,12 @@ def _cleaned_organisation(values: dict[str, Any], organisation: Organisation | N
                 taken = taken.exclude(pk=organisation.pk)
             if taken.exists():
                 problems["unified_code"] = [
-                    _("该统一社会信用代码已被登记。如确属本单位，请联系本单位管理员把您加为成员，不要重复登记。")
+                    _("该统一社会信用代码已被登记。如确属本单位，请联系本单位管理员邀请您加入，不要重复登记。")
                 ]
+    short = str(cleaned.get("short_name") or "").strip()
+    changed = organisation is None or short != organisation.short_name
+    if short and changed and authority_read_alike(short, but=organisation.pk if organisation else None):
+        problems["short_name"] = [_("该简称与已登记的机关、单位相同或相近，请留空或换一个。")]
     if problems:
         raise InvalidInput(problems)
     return cleaned
@@ -118,10 +125,15 @@ def _cleaned_organisation(values: dict[str, Any], organisation: Organisation | N
 
 @transaction.atomic
 def organisation_register(*, values: dict[str, Any], acting_user: User) -> Organisation:
-    """Register an organisation; its registrant becomes its manager. Raises InvalidInput with every fault."""
+    """Register an organisation; its registrant becomes its manager. Raises InvalidInput with every fault.
+
+    A name that reads like an authority's waits for a reviewer under a neutral one (accounts/naming.py).
+    """
     if is_administrator(acting_user):
         raise NotPermitted(_("系统、安全、审计管理员账号不能登记或加入业务机构。"))
+    refuse_suspended(acting_user)
     organisation = Organisation(created_by=acting_user, **_cleaned_organisation(values, None))
+    held = hold_name(organisation)
     organisation.save()
     membership = Membership.objects.create(user=acting_user, organisation=organisation)
     own_roles = [Role.ORGANISATION_MANAGER, Role.DEMAND_SUBMITTER]
@@ -133,7 +145,12 @@ def organisation_register(*, values: dict[str, Any], acting_user: User) -> Organ
     acting_user.current_organisation = organisation
     acting_user.save(update_fields=["current_organisation"])
     forget_roles(acting_user)
-    audit.record(acting_user, "accounts.organisation.register", organisation)
+    audit.record(
+        acting_user,
+        "accounts.organisation.register",
+        organisation,
+        {"claimed": organisation.claimed_name} if held else {},
+    )
     return organisation
 
 
@@ -155,9 +172,12 @@ def organisation_update(*, organisation_id: int, values: dict[str, Any], acting_
         if fixed:
             raise InvalidInput(fixed)
     before = {name: str(getattr(organisation, name)) for name in cleaned}
+    renamed = cleaned["name"] != organisation.name
     for name, value in cleaned.items():
         setattr(organisation, name, value)
-    organisation.save(update_fields=list(cleaned))
+    if renamed:
+        hold_name(organisation)
+    organisation.save(update_fields=[*cleaned, "short_name", "claimed_name"])
     changed = {name: before[name] for name in cleaned if before[name] != str(getattr(organisation, name))}
     audit.record(acting_user, "accounts.organisation.update", organisation, {"before": changed})
     if SHOWN_FIELDS & changed.keys():
@@ -212,57 +232,6 @@ def account_create(*, username: str, email: str, display_name: str, password: st
     user = User.objects.create_user(username=username, email=email, password=password, display_name=display_name)
     audit.record(acting_user, "accounts.user.create", user)
     return user
-
-
-@transaction.atomic
-def member_add(*, organisation_id: int, username_or_email: str, acting_user: User) -> Membership:
-    """Bring an existing account into the organisation, without roles."""
-    organisation = Organisation.objects.filter(pk=organisation_id).first()
-    if organisation is None or not (
-        may_manage_organisation(acting_user, organisation) or has_role(acting_user, Role.SECURITY_ADMINISTRATOR)
-    ):
-        raise ObjectNotFound()
-    user = (
-        User.objects.filter(is_active=True, username__iexact=username_or_email).first()
-        or User.objects.filter(is_active=True, email__iexact=username_or_email).first()
-    )
-    if user is None:
-        raise InvalidInput({"username": [_("没有找到这个账号。请对方先注册，再按用户名或邮箱添加。")]})
-    if Membership.objects.active().filter(user=user, organisation=organisation).exists():
-        raise InvalidInput({"username": [_("该账号已是本机构成员。")]})
-    held = RoleGrant.objects.filter(
-        membership__user=user, membership__ended_at__isnull=True, role__in=ADMINISTRATOR_ROLES
-    )
-    if held.exists():
-        raise InvalidInput({"username": [_("系统、安全、审计管理员账号不能兼任其他机构的成员。")]})
-    membership = Membership.objects.create(user=user, organisation=organisation)
-    audit.record(acting_user, "accounts.membership.add", membership)
-    return membership
-
-
-@transaction.atomic
-def member_end(*, membership_id: int, acting_user: User) -> Membership:
-    """End a membership: access is gone with the person's next click. The last manager cannot leave unnoticed."""
-    membership = (
-        Membership.objects.select_for_update(of=("self",))
-        .select_related("organisation")
-        .filter(pk=membership_id)
-        .first()
-    )
-    if membership is None or membership.ended_at is not None:
-        raise ObjectNotFound()
-    organisation = membership.organisation
-    if not (may_manage_organisation(acting_user, organisation) or has_role(acting_user, Role.SECURITY_ADMINISTRATOR)):
-        raise ObjectNotFound()
-    managers = RoleGrant.objects.filter(
-        membership__organisation=organisation, membership__ended_at__isnull=True, role=Role.ORGANISATION_MANAGER
-    )
-    if managers.filter(membership=membership).exists() and managers.count() == 1:
-        raise DomainError(_("这是本机构唯一的管理员，请先指定另一位管理员。"), code="last_manager")
-    membership.ended_at = now()
-    membership.save(update_fields=["ended_at"])
-    audit.record(acting_user, "accounts.membership.end", membership)
-    return membership
 
 
 @transaction.atomic
@@ -328,6 +297,7 @@ def token_create(*, name: str, scope: str, days: int, acting_user: User) -> tupl
     """Make a token for the current organisation; returns it with the secret, which is shown this once."""
     if not is_signed_in(acting_user):
         raise NotPermitted()
+    refuse_suspended(acting_user)
     problems: dict[str, list[str]] = {}
     if not name.strip():
         problems["name"] = [_("请写明这个令牌用在哪里，便于日后辨认和撤销。")]
@@ -364,11 +334,24 @@ def token_revoke(*, token_id: int, acting_user: User) -> AccessToken:
     return token
 
 
+@transaction.atomic
+def tokens_end(*, user: User, why: str, acting_user: User) -> int:
+    """End every token in force of a person at once; returns how many. `why`: password, disabled."""
+    ended = AccessToken.objects.filter(user=user, revoked_at__isnull=True).update(revoked_at=now())
+    if ended:
+        audit.record(acting_user, "accounts.token.end_all", user, {"number": ended, "why": why})
+    return ended
+
+
 def token_of_secret(secret: str) -> AccessToken | None:
-    """The token in force that belongs to `secret`, with its user set to act for its organisation; None otherwise."""
+    """The token in force that belongs to `secret`, with its user set to act for its organisation; None otherwise.
+
+    Tokens of a suspended organisation rest until it is restored.
+    """
     token = (
         AccessToken.objects.select_related("user", "organisation__region")
         .filter(digest=_digest(secret), revoked_at__isnull=True, expires_at__gt=now(), user__is_active=True)
+        .exclude(organisation__state=OrganisationState.SUSPENDED)
         .first()
     )
     if token is None:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import OrganisationState as S
 from accounts.models import Organisation
+from accounts.naming import neutral_name
 from accounts.permissions import may_manage_organisation, may_suspend_organisation, may_verify_organisation
 from core.errors import Reason
 from core.guards import has_comment
@@ -22,6 +23,15 @@ def has_valid_code(organisation: Organisation, _context: Mapping[str, Any]) -> l
     return [Reason("unified_code_invalid", problem, "unified_code")] if problem else []
 
 
+def has_settled_name(organisation: Organisation, _context: Mapping[str, Any]) -> list[Reason]:
+    """A name that reads like an authority's was looked at first, and one that was refused has been changed."""
+    if organisation.claimed_name:
+        return [Reason("name_waits", str(_("名称与已登记的机关、单位相同或相近，须先由核验单位核对名称。")), "name")]
+    if organisation.name == neutral_name(organisation):
+        return [Reason("name_refused", str(_("所填名称未获准使用，请修改机构名称。")), "name")]
+    return []
+
+
 def has_region(organisation: Organisation, _context: Mapping[str, Any]) -> list[Reason]:
     """Without a region no reviewer is responsible."""
     return [] if organisation.region_id else [Reason("region_missing", str(_("请选择所在地区。")), "region")]
@@ -32,11 +42,15 @@ ORGANISATION_MACHINE: Machine = {
         [S.UNVERIFIED, S.RETURNED],
         S.PENDING,
         permitted=may_manage_organisation,
-        guards=(has_valid_code, has_region),
+        guards=(has_settled_name, has_valid_code, has_region),
         label=_("申请核验"),
     ),
     "verify": Transition(
-        [S.PENDING], S.VERIFIED, permitted=may_verify_organisation, guards=(has_valid_code,), label=_("通过核验")
+        [S.PENDING],
+        S.VERIFIED,
+        permitted=may_verify_organisation,
+        guards=(has_settled_name, has_valid_code),
+        label=_("通过核验"),
     ),
     "return": Transition(
         [S.PENDING], S.RETURNED, permitted=may_verify_organisation, guards=(has_comment,), label=_("退回补充")

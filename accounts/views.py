@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import selectors, services
+from accounts import invitations, naming, selectors, services
 from accounts.enums import OrganisationState, Role
 from accounts.forms import AccountForm, MemberForm, OrganisationForm, RolesForm, TokenForm, VerificationForm
 from accounts.models import Membership, Organisation
@@ -103,8 +103,10 @@ def _organisation_page(
             "steps": [{"name": name, "label": ORGANISATION_MACHINE[name].label} for name in actions],
             "decides": bool({"verify", "return", "suspend"} & set(actions)),
             "verifies": may_verify_organisation(request.user, shown) and shown.state == OrganisationState.PENDING,
+            "confirms_name": naming.may_decide_name(request.user, shown),
             "form": form or VerificationForm(),
             "member_form": member or MemberForm(),
+            "invitations": invitations.invitations_of(request.user, shown),
         },
         status=400 if bound else 200,
     )
@@ -163,7 +165,10 @@ def verification_queue(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "accounts/verification_queue.html",
-        {"page": page_of(request, selectors.verification_queue(request.user))},
+        {
+            "page": page_of(request, selectors.verification_queue(request.user)),
+            "names": naming.names_waiting(request.user)[:50],
+        },
     )
 
 
@@ -172,21 +177,21 @@ def verification_queue(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def members(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """Bring an existing account into the organisation."""
+    """Ask somebody to become a member. The answer is the same whether or not there is such an account."""
     shown = selectors.organisation_for(request.user, public_id)
     form = MemberForm(request.POST)
     if form.is_valid():
+        words = form.cleaned_data["username"].strip()
         try:
-            added = services.member_add(
-                organisation_id=shown.pk,
-                username_or_email=form.cleaned_data["username"].strip(),
-                acting_user=request.user,
-            )
+            invitations.member_invite(organisation_id=shown.pk, username_or_email=words, acting_user=request.user)
         except DomainError as error:
             form.refuse(error)
         else:
-            messages.success(request, _("已加入“%s”，请为其授予角色。") % added.user)
-            return redirect("accounts:roles", shown.public_id, added.pk)
+            messages.success(
+                request,
+                _("邀请已发出。如果“%s”是平台账号，对方会收到站内信和邮件，14 天内接受后成为成员。") % words,
+            )
+            return redirect("accounts:organisation", shown.public_id)
     return _organisation_page(request, shown, member=form)
 
 
@@ -231,7 +236,7 @@ def end_member(request: HttpRequest, public_id: UUID, membership_id: int) -> Htt
     """End a membership; access is gone at once."""
     membership = _membership(request, public_id, membership_id)
     try:
-        services.member_end(membership_id=membership.pk, acting_user=request.user)
+        invitations.member_end(membership_id=membership.pk, acting_user=request.user)
     except DomainError as error:
         messages.error(request, error.message)
     else:
@@ -262,7 +267,8 @@ def profile(request: HttpRequest) -> HttpResponse:
     memberships = (
         Membership.objects.active().filter(user=request.user).select_related("organisation").prefetch_related("grants")
     )
-    return render(request, "accounts/profile.html", {"memberships": memberships})
+    waiting = invitations.invitations_to(request.user).count()
+    return render(request, "accounts/profile.html", {"memberships": memberships, "waiting": waiting})
 
 
 @never_cache

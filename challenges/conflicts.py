@@ -6,8 +6,8 @@ from datetime import date
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from accounts.models import Membership
 from challenges.enums import PanelPurpose, SeatState
+from challenges.memberships import counted_memberships
 from challenges.models import Bid, Challenge, Employment, Expert, Seat
 from challenges.permissions import bids_are_disclosed
 from challenges.relations import related_codes
@@ -68,8 +68,10 @@ def conflict_reasons(expert: Expert, challenge: Challenge, purpose: str, concern
         if row.unified_code and row.unified_code in concerned
     ]
     if expert.user_id is not None:
-        own_codes = Membership.objects.filter(user_id=expert.user_id, ended_at=None).values_list(
-            "organisation__unified_code", "organisation_id"
+        own_codes = (
+            counted_memberships(challenge)
+            .filter(user_id=expert.user_id)
+            .values_list("organisation__unified_code", "organisation_id")
         )
         if any(code in concerned for code, _key in own_codes if code):
             reasons.append(Reason("member", _("是当事单位的人员。")))

@@ -385,6 +385,20 @@ class ReasonForm(PageForm):
     reason = text(_("理由"))
 
 
+class MembershipLookForm(PageForm):
+    """A supervisor's conclusion about a membership that began after the publication."""
+
+    counts = forms.ChoiceField(
+        label=_("结论"),
+        choices=[
+            ("", _("请选择")),
+            ("yes", _("计入：本人与该单位有利害关系，应当回避")),
+            ("no", _("不计入：不影响本人办理或评审本榜单项")),
+        ],
+    )
+    reason = text(_("理由"))
+
+
 class DrawForm(PageForm):
     witness_words = forms.CharField(
         label=_("见证词"), max_length=100, help_text=_("任意一段文字，与事先承诺的种子一起决定抽取顺序。")

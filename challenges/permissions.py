@@ -3,8 +3,9 @@
 from typing import Any
 
 from accounts.enums import ADMINISTRATOR_ROLES, OrganisationState, Role
-from accounts.permissions import acts_for, has_role, is_member, is_signed_in, organisation_of
+from accounts.permissions import acts_for, has_role, is_signed_in, organisation_of
 from challenges.enums import ChallengeState, ProgrammeModel
+from challenges.memberships import counts_as_member, decides_for_owner
 from challenges.models import AnnualList, Bid, Challenge, Objection, Opener, Panel, Programme, Project, Seat
 
 #: Before the opening nobody but the bidder learns of bids, whatever their role (招标投标法 22; domain.md §6).
@@ -49,8 +50,14 @@ def approves_programme(user: Any, programme: Programme) -> bool:
 
 
 def is_on_demander_side(user: Any, challenge: Challenge) -> bool:
-    """Belongs to the demander, or wrote or submitted the need: never on the deciding side of it."""
-    return is_member(user, challenge.demander_id) or user.pk in (challenge.created_by_id, challenge.submitted_by_id)
+    """Belongs to the demander, or wrote or submitted the need: never on the deciding side of it.
+
+    A membership begun after the publication counts once a supervisor has looked at it (challenges/memberships.py).
+    """
+    return counts_as_member(user, challenge, challenge.demander_id) or user.pk in (
+        challenge.created_by_id,
+        challenge.submitted_by_id,
+    )
 
 
 def handles_challenge(user: Any, challenge: Challenge) -> bool:
@@ -120,7 +127,11 @@ def may_state_need(user: Any) -> bool:
 
 
 def acts_as_demander(user: Any, challenge: Challenge) -> bool:
-    return acts_for(user, challenge.demander_id) and has_role(user, Role.DEMAND_SUBMITTER)
+    return (
+        acts_for(user, challenge.demander_id)
+        and has_role(user, Role.DEMAND_SUBMITTER)
+        and not decides_for_owner(user, challenge)
+    )
 
 
 def may_check_first(user: Any, challenge: Challenge) -> bool:

@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
 from challenges.feeds import ChallengeFeed, ProgrammeFeed
-from challenges.views import actions, desk, integrity, proofs, public, sealing
+from challenges.views import actions, desk, integrity, membership_looks, proofs, public, sealing
 
 app_name = "challenges"
 
@@ -43,6 +43,12 @@ urlpatterns = [
     path("desk/challenges/experts/", desk.experts, name="experts"),
     path("desk/challenges/integrity/", integrity.integrity, name="integrity"),
     path("desk/challenges/integrity/<str:kind>/<int:pk>/end/", integrity.integrity_end, name="integrity_end"),
+    path("desk/challenges/memberships/", membership_looks.membership_looks, name="membership_looks"),
+    path(
+        "desk/challenges/memberships/<uuid:public_id>/<int:membership_id>/",
+        membership_looks.look_at_membership,
+        name="membership_look",
+    ),
     path("desk/challenges/panels/<uuid:public_id>/", desk.panel, name="panel"),
     path("desk/challenges/panels/<uuid:public_id>/report/<str:form>/", desk.review_report, name="review_report"),
     path("desk/challenges/items/<str:key>/archive/", desk.archive, name="archive"),

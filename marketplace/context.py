@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import Role
 from accounts.permissions import current_roles, organisation_ids, organisation_of
+from accounts.session_limits import idle_limit
 from core.clock import BEIJING, now
 from notifications.selectors import unread_count
 
@@ -80,8 +81,16 @@ DESK_MENU = (
     ),
     (_("揭榜挂帅"), CHALLENGE_ROLES, ((_("揭榜挂帅事项"), "challenges:board"), (_("揭榜项目"), "challenges:projects"))),
     (_("运行"), (Role.OPERATOR,), ((_("运行状况"), "operations"),)),
-    (_("系统管理"), (Role.SYSTEM_ADMINISTRATOR,), ((_("建立账号"), "accounts:create_account"),)),
-    (_("安全管理"), (Role.SECURITY_ADMINISTRATOR,), ((_("角色授权"), "accounts:grants"),)),
+    (
+        _("系统管理"),
+        (Role.SYSTEM_ADMINISTRATOR,),
+        ((_("账号"), "accounts:accounts"), (_("建立账号"), "accounts:create_account")),
+    ),
+    (
+        _("安全管理"),
+        (Role.SECURITY_ADMINISTRATOR,),
+        ((_("角色授权"), "accounts:grants"), (_("账号"), "accounts:accounts")),
+    ),
     (_("审计管理"), (Role.AUDIT_ADMINISTRATOR,), ((_("审计记录"), "audit"),)),
     (
         _("本单位与本人"),
@@ -122,6 +131,8 @@ def _frame(request: HttpRequest) -> dict[str, Any]:
         "desk_menu": SimpleLazyObject(lambda: desk_menu(request)),
         "organisation": organisation_of(user) if signed_in else None,
         "can_switch": signed_in and len(organisation_ids(user)) > 1,
+        "without_second_factor": not settings.SECOND_FACTOR_REQUIRED,
+        "idle": idle_limit(user) if signed_in else 0,
         "unread": unread_count(user) if signed_in else 0,
         "notifications_url": reverse("notifications:inbox"),
     }

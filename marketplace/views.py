@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from accounts import selectors as account_selectors
 from accounts.enums import Role
+from accounts.invitations import invitations_to
 from accounts.permissions import has_role, may_read_audit, organisation_of
 from challenges import selectors as challenge_selectors
 from core import audit
@@ -144,7 +145,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def desk(request: HttpRequest) -> HttpResponse:
     """What waits for this person in the organisation they act for, one panel per role they hold there."""
     user = request.user
-    context: dict[str, Any] = {"panels": [], "has_organisation": organisation_of(user) is not None}
+    context: dict[str, Any] = {
+        "panels": [],
+        "has_organisation": organisation_of(user) is not None,
+        "invitations": invitations_to(user)[:DESK_ROWS],
+    }
     for roles, build in DESK_PANELS:
         if has_role(user, *roles):
             context["panels"].append(build(user))

@@ -278,6 +278,13 @@ _MESSAGES = (
         "accounts:organisation",
     ),
     Message(
+        "membership.invited",
+        Group.ACCOUNT,
+        _("“%(organisation)s”邀请您加入"),
+        _("“%(organisation)s”邀请您成为其成员，请在 %(until)s 前接受或谢绝。不认识该机构时请谢绝；不接受就不会加入。"),
+        "accounts:invitations",
+    ),
+    Message(
         "membership.roles_changed",
         Group.ACCOUNT,
         _("您在“%(organisation)s”的角色有变化"),
@@ -370,6 +377,15 @@ _MESSAGES = (
         _("揭榜截止提醒：%(title)s"),
         _("“%(title)s”将于 %(deadline)s 截止（北京时间）。未提交完成的标书到时不能再提交。"),
         "challenges:challenge",
+    ),
+    Message(
+        "challenge.membership_waits",
+        Group.TODO,
+        _("待复核的成员关系：%(title)s"),
+        _(
+            "“%(title)s”发布以后，%(person)s加入了与之有关的单位“%(organisation)s”。请复核是否计入回避，复核之前不计入。"
+        ),
+        "challenges:membership_looks",
     ),
     Message(
         "challenge.opening",

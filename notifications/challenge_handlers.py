@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.enums import Role
-from accounts.models import User
+from accounts.events import MembershipBegan
+from accounts.models import Membership, User
 from challenges.enums import BidState, EnvelopeKind, ObjectionState
 from challenges.events import (
     AnnualListPublished,
@@ -49,6 +50,7 @@ from challenges.models import (
     Seat,
 )
 from challenges.permissions import is_in_office
+from challenges.services.membership_looks import WaitingLook, looks_waiting
 from core.clock import BEIJING, now
 from core.outbox import subscribe
 from notifications.selectors import demand_side_of, people_with_role, supply_side_of
@@ -382,6 +384,36 @@ def _ask_for_proof(challenge: Challenge) -> None:
         key=f"{challenge.pk}:{challenge.deadline_at:%Y%m%d%H%M}",
         values={"title": challenge.title, "deadline": _text(challenge.deadline_at)},
     )
+
+
+@subscribe(MembershipBegan, name="notifications.membership_waits")
+def membership_waits(event: MembershipBegan) -> None:
+    """Supervisors hear of a membership that began while a challenge it concerns was running."""
+    membership = Membership.objects.filter(pk=event.membership_id).first()
+    if membership is not None:
+        _tell_supervisors(looks_waiting(membership=membership))
+
+
+def _tell_supervisors(waiting: Iterable[WaitingLook]) -> None:
+    for row in waiting:
+        notify(
+            "challenge.membership_waits",
+            recipients=people_with_role(Role.SUPERVISOR),
+            key=f"{row.challenge.pk}:{row.membership.pk}",
+            values={
+                "title": row.challenge.title,
+                "person": str(row.membership.user),
+                "organisation": row.membership.organisation.name,
+            },
+        )
+
+
+@subscribe(OpeningStep, name="notifications.memberships_disclosed")
+def memberships_disclosed(event: OpeningStep) -> None:
+    """With the opening bidders become known, and with them who joined one of them late."""
+    challenge = _challenge(event.challenge_id)
+    if challenge is not None and event.step == "done":
+        _tell_supervisors(looks_waiting(challenge=challenge))
 
 
 @subscribe(OpeningStep, name="notifications.opening_step")

@@ -3,8 +3,9 @@
 from django.utils.translation import gettext_lazy
 
 from accounts.enums import Role
-from accounts.events import OrganisationTransitioned, RolesChanged
-from accounts.models import Membership, Organisation
+from accounts.events import OrganisationTransitioned, PersonInvited, RolesChanged
+from accounts.models import Membership, MembershipInvitation, Organisation
+from core.clock import BEIJING
 from core.events import AuditAnchored, IntegrityDoubted
 from core.models import AuditEntry
 from core.outbox import subscribe
@@ -410,6 +411,27 @@ def roles_changed(event: RolesChanged) -> None:
         key=f"{membership.pk}:{len(roles)}:{latest or ''}",
         values={"organisation": membership.organisation.name, "roles": "、".join(roles) or "无"},
         organisation=membership.organisation,
+    )
+
+
+@subscribe(PersonInvited, name="notifications.person_invited")
+def person_invited(event: PersonInvited) -> None:
+    """The person, if there is one. One who is a member already, or who may not become one, has nothing to decide."""
+    invitation = (
+        MembershipInvitation.objects.select_related("person", "organisation").filter(pk=event.invitation_id).first()
+    )
+    if invitation is None or invitation.person is None:
+        return
+    if invitation.organisation.memberships.active().filter(user=invitation.person).exists():
+        return
+    notify(
+        "membership.invited",
+        recipients=[invitation.person],
+        key=str(invitation.pk),
+        values={
+            "organisation": invitation.organisation.name,
+            "until": invitation.lapses_at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M"),
+        },
     )
 
 

@@ -26,12 +26,16 @@ from challenges.models import Challenge, Expert
 from challenges.services import bids
 from core.clock import database_now
 from tests.factories import challenges as make
+from tests.sessions import record_as_the_sign_in_pages_do
 
 PEOPLE = ("handler", "approver", "supervisor", "platform", "clerk", "city_reviewer")
 
+#: Connected by being imported; in this process there is no conftest.
+SIGNED_IN = record_as_the_sign_in_pages_do
+
 
 def _cookies(user: User) -> str:
-    """A session as after signing in, and a token of the page."""
+    """A session as after signing in with all it takes (tests/sessions.py), and a token of the page."""
     client = Client()
     client.force_login(user)
     session = client.cookies[settings.SESSION_COOKIE_NAME].value

@@ -14,8 +14,9 @@ from core import classification
 from core.clock import BEIJING, frozen
 from core.models import Category, WorkdayCalendar
 from tests.browser import browser
+from tests.sessions import record_as_the_sign_in_pages_do
 
-__all__ = ["browser"]
+__all__ = ["browser", "record_as_the_sign_in_pages_do"]
 
 #: A Tuesday in the middle of a quarter; tests that need a fixed day take the `clock` fixture.
 A_TUESDAY = datetime(2026, 11, 24, 10, 0, tzinfo=BEIJING)

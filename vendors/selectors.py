@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
-from accounts.enums import Role
-from accounts.permissions import has_role, is_signed_in, organisation_ids, organisation_of
+from accounts.enums import OrganisationState, Role
+from accounts.permissions import acts_for, has_role, is_signed_in, organisation_ids, organisation_of
 from accounts.selectors import within_region
 from core.errors import ObjectNotFound
 from core.models import Attachment
@@ -15,6 +15,8 @@ from vendors.enums import CapabilityState
 from vendors.models import PUBLIC_STATES, Capability, VendorProfile
 from vendors.permissions import may_edit_profile
 
+#: What nobody outside sees: offers of an organisation that has been stopped leave the shelf with it (issue 11).
+STOPPED = Q(vendor__organisation__state=OrganisationState.SUSPENDED)
 _CODE = re.compile(r"^C\d{6,}$")
 
 
@@ -26,8 +28,8 @@ def with_relations(queryset: QuerySet[Capability]) -> QuerySet[Capability]:
 
 
 def visible_to(user: Any) -> QuerySet[Capability]:
-    """Capabilities the viewer may read: listed ones for all; one's own; those of one's duty."""
-    public = Q(state__in=PUBLIC_STATES)
+    """Capabilities the viewer may read: listed ones for all, save of a stopped vendor; own ones; of one's duty."""
+    public = Q(state__in=PUBLIC_STATES) & ~STOPPED
     if not is_signed_in(user):
         return Capability.objects.filter(public)
     allowed = public
@@ -65,7 +67,7 @@ def vendor_for(_user: Any, public_id: Any) -> VendorProfile:
         .filter(public_id=public_id)
         .first()
     )
-    if profile is None or not (profile.organisation.is_verified or may_edit_profile(_user, profile)):
+    if profile is None or not (profile.organisation.is_verified or acts_for(_user, profile.organisation_id)):
         raise ObjectNotFound()
     return profile
 
@@ -73,7 +75,8 @@ def vendor_for(_user: Any, public_id: Any) -> VendorProfile:
 def public_vendors() -> QuerySet[VendorProfile]:
     """Vendors that have something on the shelf, with the number of it."""
     return (
-        VendorProfile.objects.select_related("organisation", "organisation__region")
+        VendorProfile.objects.exclude(organisation__state=OrganisationState.SUSPENDED)
+        .select_related("organisation", "organisation__region")
         .annotate(listed_count=Count("capabilities", filter=Q(capabilities__state=CapabilityState.LISTED)))
         .filter(listed_count__gt=0)
         .order_by("-listed_count", "pk")
@@ -115,9 +118,10 @@ def verification_queue(user: Any) -> QuerySet[Capability]:
 
 def vendor_figures() -> dict[str, int]:
     """Counts for the home page."""
+    listed = Capability.objects.filter(state=CapabilityState.LISTED).exclude(STOPPED)
     return {
-        "capabilities": Capability.objects.filter(state=CapabilityState.LISTED).count(),
-        "vendors": VendorProfile.objects.filter(capabilities__state=CapabilityState.LISTED).distinct().count(),
+        "capabilities": listed.count(),
+        "vendors": listed.aggregate(vendors=Count("vendor", distinct=True))["vendors"],
     }
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.enums import Role
-from accounts.permissions import has_role, organisation_of
+from accounts.permissions import acts_for_suspended, has_role, organisation_of
 from core.clock import today
 from core.enums import RegionLevel
 from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, ObjectNotFound
@@ -234,7 +234,7 @@ def credential_remove(request: HttpRequest, credential_id: int) -> HttpResponse:
 @require_safe
 def own(request: HttpRequest) -> HttpResponse:
     """Capabilities of the organisation, by state."""
-    if not may_hold_profile(request.user):
+    if not (may_hold_profile(request.user) or acts_for_suspended(request.user)):
         raise NotPermitted(_("这项操作需要“供给方经办人”角色，请联系本单位管理员授权。"))
     rows = selectors.own_capabilities(request.user)
     counts = Counter(rows.order_by().values_list("state", flat=True))

@@ -5,13 +5,18 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
+from accounts import second_factor
 from accounts.models import AccessToken, User
 from accounts.services import token_of_secret
 
 SCHEME = "Bearer"
+
+
+def second_factor_message() -> str:
+    return _("您的角色须使用两步验证。请先在网站登录，完成两步验证后再调用接口。")
 
 
 class AccessTokenAuthentication(BaseAuthentication):
@@ -28,6 +33,8 @@ class AccessTokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed(
                 _("令牌无效、已过期或已撤销，请在“访问令牌”页面重新生成。"), code="token_invalid"
             )
+        if second_factor.missing(token.user):
+            raise PermissionDenied(second_factor_message(), code="second_factor_required")
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
@@ -35,7 +42,16 @@ class AccessTokenAuthentication(BaseAuthentication):
 
 
 class ChineseSessionAuthentication(SessionAuthentication):
-    """The browser's session, with CSRF checked; refusals in Chinese."""
+    """The browser's session, with CSRF checked and a second factor shown where one is needed; refusals in Chinese."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        signed_in = super().authenticate(request)
+        if signed_in is None:
+            return None
+        asked = request._request
+        if not second_factor.was_shown(asked) and second_factor.required(asked.user):
+            raise PermissionDenied(second_factor_message(), code="second_factor_required")
+        return signed_in
 
     def enforce_csrf(self, request: Request) -> None:
         try:

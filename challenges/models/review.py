@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Membership
 from challenges.enums import AffiliationKind, ExpertKind, PanelPurpose, PanelState, SeatState
 from challenges.models.bidding import Bid
 from challenges.models.programme import Challenge
@@ -231,3 +232,28 @@ class SuspicionHint(DecidingModel):
 
     def __str__(self) -> str:
         return self.get_kind_display()
+
+
+class MembershipLook(DecidingModel):
+    """A supervisor's second look at a membership that began after a challenge was published (issue 11, C3).
+
+    `counts`: an interest that keeps the person from the deciding side. Without a look it does not count.
+    """
+
+    part_of = ("challenges.challenge", "challenge_id")
+
+    challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="membership_looks")
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="challenge_looks")
+    counts = models.BooleanField(_("计入回避"))
+    reason = models.TextField(_("理由"))
+    looked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    looked_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        verbose_name = _("新成员关系复核")
+        verbose_name_plural = _("新成员关系复核")
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["challenge", "membership"], name="one_look_per_membership")]
+
+    def __str__(self) -> str:
+        return f"{self.challenge}: {self.membership}"

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import Organisation, User
-from accounts.permissions import organisation_of
+from accounts.permissions import organisation_of, refuse_suspended
 from challenges.enums import ChallengeState, QuestionState
 from challenges.events import ChallengeClarified, DeadlineNears, QuestionAnswered, SolverInvited
 from challenges.models import Challenge, ChallengeFollower, ChallengeVersion, Invitation, Question
@@ -100,6 +100,7 @@ def challenge_follow(*, challenge_id: int, acting_user: User, follow: bool = Tru
     challenge = Challenge.objects.filter(pk=challenge_id).first()
     if challenge is None or own is None or not challenge.is_public:
         raise ObjectNotFound()
+    refuse_suspended(acting_user)
     if follow:
         ChallengeFollower.objects.get_or_create(challenge=challenge, organisation=own)
     elif not challenge.bids.filter(organisation=own).exists():

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from accounts.permissions import organisation_of
+from accounts.permissions import organisation_of, refuse_suspended
 from challenges.conflicts import member_codes
 from challenges.enums import (
     AwardState,
@@ -347,6 +347,7 @@ def objection_file(
     publicity = Publicity.objects.select_for_update(of=("self",)).filter(public_id=publicity_public_id).first()
     if publicity is None:
         raise ObjectNotFound()
+    refuse_suspended(acting_user)
     problems: dict[str, list[str]] = {}
     for name, value, label in (
         ("filer_name", filer_name, _("异议人姓名或单位名称")),

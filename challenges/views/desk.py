@@ -39,6 +39,7 @@ from challenges.permissions import (
     supervises,
 )
 from challenges.services import clarification, decision, needs, openers, programmes, projects, review
+from challenges.services.membership_looks import looks_waiting
 from challenges.services.needs import EDITABLE_STATES, TERM_STATES
 from challenges.states import programme_parameters
 from challenges.validators import need_problems
@@ -89,6 +90,8 @@ def board(request: HttpRequest) -> HttpResponse:
         (opener, offered("opener", user, opener)) for opener in selectors.openers_of(user)[:BOARD_ROWS]
     ]
     if supervises(user):
+        context["supervises"] = True
+        context["looks"] = looks_waiting()[:BOARD_ROWS]
         context["objections"] = selectors.objections_for(user)[:BOARD_ROWS]
         context["draws"] = Panel.objects.filter(state="committed").select_related("challenge", "challenge__programme")
         context["hints"] = SuspicionHint.objects.filter(handled_comment="").select_related("challenge")[:BOARD_ROWS]

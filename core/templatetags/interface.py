@@ -44,7 +44,7 @@ STYLESHEETS = (
     "sealing",
     "print",
 )
-SCRIPTS = ("accessibility", "autosave", "keep", "forms", "table", "countdown", "page")
+SCRIPTS = ("accessibility", "autosave", "keep", "session", "forms", "table", "countdown", "page")
 
 #: State value → tone of its badge. Values are the machines' own; one table, so a state never changes colour by page.
 TONES: dict[str, str] = {

@@ -16,6 +16,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.db.models import Count
 
+from accounts import invitations
 from accounts import services as account_services
 from accounts.enums import OrganisationKind, OrganisationLevel, OrganisationState, Role
 from accounts.models import Membership, Organisation, RoleGrant, User
@@ -222,11 +223,12 @@ class _Builder:
         return user
 
     def appoint(self, user: User, organisation: Organisation, roles: Sequence[str]) -> None:
-        """Membership and roles, given by the security administrator."""
+        """Invited by the security administrator, who gives the roles once the person has accepted."""
         guard = self.people["anquan"]
-        membership = account_services.member_add(
+        invitation = invitations.member_invite(
             organisation_id=organisation.pk, username_or_email=user.username, acting_user=guard
         )
+        membership = invitations.invitation_accept(public_id=invitation.public_id, acting_user=user)
         account_services.roles_set(membership_id=membership.pk, roles=roles, acting_user=guard)
         user.current_organisation = organisation
         user.save(update_fields=["current_organisation"])

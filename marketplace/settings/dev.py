@@ -35,3 +35,8 @@ EMAIL_FILE_PATH = VAR_DIR / "mail"
 if env.str("EMAIL_URL", default=""):
     vars().update(mail_server(env.email("EMAIL_URL")))
 DEFAULT_FROM_EMAIL = "noreply@marketplace.example"
+#: The demonstration's printed accounts may sign in with their password alone; the terminal and every page say so.
+DEMO_WITHOUT_SECOND_FACTOR = env.str("DEMO_WITHOUT_SECOND_FACTOR", default="").strip().lower() in ("1", "true", "yes")
+SECOND_FACTOR_REQUIRED = not DEMO_WITHOUT_SECOND_FACTOR
+#: Passkeys work on http://localhost, which browsers treat as safe; not on an address of digits.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True

@@ -4,6 +4,7 @@ What is missing stops the start and is named, all of it at once. `.env.example` 
 `base`; a test compares the two. See docs/operations.md.
 """
 
+import os
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,6 +38,8 @@ def _refuse_incomplete_environment() -> None:
         raise ImproperlyConfigured("SITE_ADDRESS 必须是以 https:// 开头的站点地址，邮件中的链接以它开头。")
     if urlsplit(env.str("DATABASE_URL")).scheme not in ("postgres", "postgresql"):
         raise ImproperlyConfigured("DATABASE_URL 必须是 postgres://用户:密码@主机:端口/数据库。")
+    if os.environ.get("DEMO_WITHOUT_SECOND_FACTOR"):
+        raise ImproperlyConfigured("DEMO_WITHOUT_SECOND_FACTOR 只用于演示，生产环境不能关闭两步验证，请删去该变量。")
     if len(env.str("DJANGO_SECRET_KEY")) < SHORTEST_SECRET:
         raise ImproperlyConfigured(f"DJANGO_SECRET_KEY 至少 {SHORTEST_SECRET} 个字符，生成方法见 docs/operations.md。")
 

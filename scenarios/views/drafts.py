@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.permissions import acts_for_suspended
 from core.attachments import attach, attachments_of
 from core.enums import PublicityClass
 from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, ObjectNotFound
@@ -45,7 +46,7 @@ SECTION_HINTS = {
 @require_safe
 def own(request: HttpRequest) -> HttpResponse:
     """Demands of the organisation, by state, with the next step of each."""
-    if not may_create_scenario(request.user):
+    if not (may_create_scenario(request.user) or acts_for_suspended(request.user)):
         raise NotPermitted(_("填报需求需要“需求填报人”角色，请联系本单位管理员授权。"))
     rows = selectors.own_scenarios(request.user)
     counts = Counter(rows.order_by().values_list("state", flat=True))

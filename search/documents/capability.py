@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from accounts.enums import OrganisationState
 from search.contract import Field, Kind, Schema
 from search.documents.base import (
     PAGE_FIELDS,
@@ -52,9 +53,14 @@ def get_queryset() -> QuerySet[Capability]:
     )
 
 
+def stopped(capability: Capability) -> bool:
+    """Its vendor has been suspended: nobody outside finds it (vendors/selectors.py)."""
+    return capability.vendor.organisation.state == OrganisationState.SUSPENDED
+
+
 def visibility(capability: Capability) -> list[str]:
     """Tokens of those who may read it: the same rule as `vendors.selectors.visible_to`."""
-    if capability.state in PUBLIC_STATES:
+    if capability.state in PUBLIC_STATES and not stopped(capability):
         return [PUBLIC]
     return [
         PROVINCE,
@@ -117,6 +123,7 @@ SOURCES = Sources(
         "vendor__organisation_id",
         "vendor__organisation__name",
         "vendor__organisation__kind",
+        "vendor__organisation__state",
         "vendor__organisation__region__code",
     ),
     (Related("tags", ("name",)), Related("service_regions", ("code",)), Related("cases", ("title",))),

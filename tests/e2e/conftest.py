@@ -6,9 +6,21 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.factories.accounts import PASSWORD
+from accounts.second_factor import is_set_up
+from tests.factories.accounts import PASSWORD, second_factor_code
 
 WIDTHS = {"desktop": 1280, "phone": 360}
+
+
+def sign_in_on(page: Page, user: Any) -> None:
+    """Name, password and, for who has a second factor, a code of it, as a person types them."""
+    page.fill("input[name=login]", user.username)
+    page.fill("input[name=password]", PASSWORD)
+    page.click("main form button")
+    if is_set_up(user):
+        page.wait_for_url("**/account/2fa/authenticate/**")
+        page.fill("input[name=code]", second_factor_code(user))
+        page.click("main form button")
 
 
 @pytest.fixture
@@ -36,9 +48,7 @@ def open_page(browser: Browser, live_server: Any, reference_data: None) -> Itera
         )
         if user is not None:
             page.goto("/account/login/")
-            page.fill("input[name=login]", user.username)
-            page.fill("input[name=password]", PASSWORD)
-            page.click("main form button")
+            sign_in_on(page, user)
             page.wait_for_url("**/desk/**")
         return page
 

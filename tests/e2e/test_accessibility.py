@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.core.management import call_command
 
 from accounts.enums import OrganisationKind, Role
+from accounts.invitations import member_invite
 from core.relay import drain
 from tests.e2e.conftest import WIDTHS
 from tests.factories import (
@@ -62,6 +63,10 @@ CLERK = (
     "/desk/organisations/",
     "/desk/account/",
     "/desk/account/tokens/",
+    "/desk/account/invitations/",
+    "/desk/account/second-factor/",
+    "/desk/account/kept-form/",
+    "/desk/organisations/{owner_id}/",
     "/desk/notifications/",
     "/desk/notifications/settings/",
     "/scenarios/{scenario}/",
@@ -94,6 +99,8 @@ def places(reference_data):
         "draft": draft.key,
         "submitted": submitted.key,
         "owner": scenario.owner,
+        "owner_id": scenario.owner.public_id,
+        "person": make_person(Role.VENDOR_STAFF, organisation=capability.vendor.organisation).pk,
         "firm": capability.vendor.organisation,
     }
 
@@ -123,6 +130,9 @@ def test_public_pages(open_page, places, width):
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_clerks_pages(open_page, places, width):
     person = make_person(Role.DEMAND_SUBMITTER, Role.ORGANISATION_MANAGER, organisation=places["owner"])
+    other = make_person(Role.ORGANISATION_MANAGER)
+    for asked, manager in ((person.username, other), ("nobody-here", person)):
+        member_invite(organisation_id=manager.current_organisation_id, username_or_email=asked, acting_user=manager)
     assert faults(open_page(person, width=width, bypass_csp=True), CLERK, places) == []
 
 
@@ -136,9 +146,14 @@ def test_clerks_pages(open_page, places, width):
         ((Role.OPERATOR,), ("/desk/", "/desk/operations/")),
         ((Role.AUDIT_ADMINISTRATOR,), ("/desk/", "/desk/audit/")),
         ((Role.SECURITY_ADMINISTRATOR,), ("/desk/", "/desk/organisations/grants/")),
-        ((Role.SYSTEM_ADMINISTRATOR,), ("/desk/", "/desk/accounts/new/")),
+        (
+            (Role.SYSTEM_ADMINISTRATOR,),
+            ("/desk/accounts/new/", "/desk/accounts/", "/desk/accounts/{person}/"),
+        ),
+        ((Role.SUPERVISOR,), ("/desk/", "/desk/challenges/", "/desk/challenges/memberships/")),
+        ((Role.EXPERT,), ("/account/2fa/", "/desk/account/")),
     ],
-    ids=["vendor", "reviewer", "editor", "operator", "audit", "security", "system"],
+    ids=["vendor", "reviewer", "editor", "operator", "audit", "security", "system", "supervisor", "expert"],
 )
 def test_desks(open_page, places, roles, addresses, width):
     organisation = places["firm"] if Role.VENDOR_STAFF in roles else None

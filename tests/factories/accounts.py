@@ -3,13 +3,18 @@
 from itertools import count
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP
 
-from accounts.enums import OrganisationKind, OrganisationLevel, OrganisationState, Role
+from accounts.enums import SECOND_FACTOR_ROLES, OrganisationKind, OrganisationLevel, OrganisationState, Role
 from accounts.models import Membership, Organisation, RoleGrant, User
 from core.models import Region
 from core.unified_code import fictional_code
 
 _numbers = count(1)
+#: Of every code generator in the tests; base32.
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # noqa: S105 - of people who do not exist
 PASSWORD = "correct-horse-battery"
 
 
@@ -57,4 +62,19 @@ def make_person(*roles: str, organisation: Organisation | None = None, username:
         RoleGrant.objects.bulk_create([RoleGrant(membership=membership, role=role) for role in roles])
         user.current_organisation = organisation
         user.save(update_fields=["current_organisation"])
+    if SECOND_FACTOR_ROLES & set(roles):
+        give_second_factor(user)
     return user
+
+
+def give_second_factor(user: User) -> None:
+    """What the set-up page leaves: a code generator and recovery codes."""
+    TOTP.activate(user, TOTP_SECRET)
+    RecoveryCodes.activate(user)
+
+
+def second_factor_code(user: User) -> str:
+    """What the person types when signing in: a recovery code, which holds whatever the clock says."""
+    return RecoveryCodes(
+        Authenticator.objects.get(user=user, type=Authenticator.Type.RECOVERY_CODES)
+    ).get_unused_codes()[0]

@@ -115,3 +115,10 @@ def test_a_cache_that_does_not_answer_is_an_empty_cache():
     assert unreachable.get_many(["figure"]) == {}
     assert unreachable.incr("figure") == 1
     assert ("figure" in unreachable) is False
+
+
+def test_the_second_factor_cannot_be_switched_off_in_production(tmp_path: Path):
+    environment = production_environment(MARKETPLACE_VAR_DIR=str(tmp_path), DEMO_WITHOUT_SECOND_FACTOR="1")
+    done = manage("check", environment=environment)
+    assert done.returncode != 0
+    assert "DEMO_WITHOUT_SECOND_FACTOR" in done.stderr

@@ -19,7 +19,7 @@ def sign_in() -> Callable[[Any], Client]:
 
     def signed_in(user: Any) -> Client:
         client = Client()
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(user)
         return client
 
     return signed_in

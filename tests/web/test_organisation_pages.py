@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.enums import OrganisationKind, OrganisationState, Role
-from accounts.models import AccessToken, Membership, Organisation, RoleGrant, User
+from accounts.models import AccessToken, Membership, MembershipInvitation, Organisation, RoleGrant, User
 from core.unified_code import fictional_code
 from tests.factories import make_organisation, make_person, region
 
@@ -122,11 +122,20 @@ def test_switching_to_a_strange_organisation_is_not_found(sign_in, wanted):
     assert person.current_organisation_id == before
 
 
-def test_member_is_added_given_roles_and_leaves(sign_in):
+def test_member_is_invited_accepts_is_given_roles_and_leaves(sign_in):
     organisation = make_organisation()
     manager = sign_in(make_person(Role.ORGANISATION_MANAGER, organisation=organisation))
     newcomer = make_person(username="newcomer")
     manager.post(reverse("accounts:members", args=[organisation.public_id]), {"username": "newcomer"})
+    assert not Membership.objects.filter(user=newcomer).exists()
+    desk = sign_in(newcomer)
+    assert organisation.name in desk.get(reverse("desk")).content.decode()
+    invitation = MembershipInvitation.objects.get()
+    assert (
+        reverse("accounts:accept_invitation", args=[invitation.public_id])
+        in desk.get(reverse("accounts:invitations")).content.decode()
+    )
+    desk.post(reverse("accounts:accept_invitation", args=[invitation.public_id]))
     membership = Membership.objects.get(user=newcomer)
     page = reverse("accounts:roles", args=[organisation.public_id, membership.pk])
     manager.post(page, {"roles": [Role.DEMAND_SUBMITTER]})
@@ -137,15 +146,6 @@ def test_member_is_added_given_roles_and_leaves(sign_in):
     manager.post(reverse("accounts:end_member", args=[organisation.public_id, membership.pk]))
     membership.refresh_from_db()
     assert membership.ended_at is not None
-
-
-def test_unknown_member_is_named_in_the_form(sign_in):
-    organisation = make_organisation()
-    manager = sign_in(make_person(Role.ORGANISATION_MANAGER, organisation=organisation))
-    response = manager.post(reverse("accounts:members", args=[organisation.public_id]), {"username": "nobody"})
-    assert response.status_code == 400
-    assert "没有找到这个账号" in response.content.decode()
-    assert Membership.objects.count() == 1
 
 
 def test_security_administrator_grants_platform_roles(sign_in):

@@ -3,6 +3,7 @@
 import socket
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
@@ -32,6 +33,8 @@ class Command(BaseCommand):
                     % {"host": host, "port": port, "reason": error.strerror},
                     returncode=2,
                 ) from error
+        if not settings.SECOND_FACTOR_REQUIRED:
+            self.stdout.write(_("注意：两步验证已用 DEMO_WITHOUT_SECOND_FACTOR 关闭，仅供演示，不得存放真实数据。"))
         self.stdout.write(_("网站：http://%(host)s:%(port)d/  按 Ctrl+C 停止") % {"host": host, "port": port})
         self.stdout.flush()
         run(host=host, port=port)

@@ -1,7 +1,9 @@
 // What was typed outlives an expired session: it is kept in this tab when a form is sent, and offered again when the
 // same page comes back without it. Passwords, files and the form's secrets are never kept.
 const PREFIX = "typed:";
-const entry = PREFIX + location.pathname;
+// Set by the sign-in page: what was sent before it was not taken.
+const SIGNED_OUT = "signed-out";
+const page = PREFIX + location.pathname;
 const secret = (name) => name === "csrfmiddlewaretoken" || name === "version" || name.includes("password");
 
 const typed = (form) =>
@@ -21,17 +23,33 @@ function fill(form, pairs) {
   form.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-if (!location.pathname.startsWith("/account/")) {
+// On the way through signing in and the page of what the server kept, nothing is thrown away.
+if (!location.pathname.startsWith("/account/") && !location.pathname.startsWith("/desk/account/")) {
   Object.keys(sessionStorage)
-    .filter((key) => key.startsWith(PREFIX) && key !== entry)
+    .filter((key) => key.startsWith(PREFIX) && !key.startsWith(page))
     .forEach((key) => sessionStorage.removeItem(key));
 }
 
-document.querySelectorAll("form[data-guard], form[data-autosave]").forEach((form) => {
-  form.addEventListener("submit", () => sessionStorage.setItem(entry, typed(form)));
+const keeps = (form) =>
+  form.method === "post" &&
+  !form.closest("header") &&
+  !("kept" in form.dataset) &&
+  !("stay" in form.dataset) &&
+  form.querySelector("textarea, select, input:not([type=hidden], [type=password], [type=file])");
+
+if (location.pathname.startsWith("/account/login/")) sessionStorage.setItem(SIGNED_OUT, "yes");
+const wasSignedOut = sessionStorage.getItem(SIGNED_OUT) === "yes" && "signedIn" in document.body.dataset;
+
+[...document.querySelectorAll("form")].filter(keeps).forEach((form, position) => {
+  const entry = `${page}#${position}`;
+  form.addEventListener("submit", () => {
+    sessionStorage.setItem(entry, typed(form));
+    sessionStorage.removeItem(SIGNED_OUT);
+  });
   const kept = sessionStorage.getItem(entry);
   if (!kept) return;
-  if (kept === typed(form)) {
+  const guarded = "guard" in form.dataset || "autosave" in form.dataset;
+  if (kept === typed(form) || !(wasSignedOut || guarded)) {
     sessionStorage.removeItem(entry);
     return;
   }
