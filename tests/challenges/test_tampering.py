@@ -19,7 +19,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, models, transaction
 
 from accounts.enums import Role
-from accounts.models import AccessToken, Membership, RoleGrant
+from accounts.models import AccessToken, Membership, MembershipInvitation, RoleGrant
 from challenges.enums import EnvelopeKind
 from challenges.models import (
     Acceptance,
@@ -37,6 +37,7 @@ from challenges.models import (
     EnvelopeKey,
     Indicator,
     KeptAside,
+    MembershipLook,
     Milestone,
     Objection,
     OfficerKey,
@@ -158,8 +159,12 @@ def _more_rows(stage: make.Stage, challenge: Challenge, project: Project) -> Non
         challenge=challenge, number=1, assessed_on=moment.date(), assessor="第三方", indicators=["识别率"]
     )
     StageResult.objects.create(assessment=assessment, project=project, outcome="go_on", values={"识别率": "97"})
-    KeptAside.objects.create(
-        bid=challenge.bids.first(), kind="technical", name="方案.xlsm", reason="宏", by_bidder=True
+    kept = {"kind": "technical", "name": "方案.xlsm", "reason": "宏", "by_bidder": True}
+    KeptAside.objects.create(bid=challenge.bids.first(), **kept)
+    look = {"membership": Membership.objects.first(), "counts": False, "reason": "无利害关系"}
+    MembershipLook.objects.create(challenge=challenge, looked_by=stage.supervisor, **look)
+    MembershipInvitation.objects.create(
+        organisation=stage.demander, addressed_to="wangwu", person=person, invited_by=stage.clerk, lapses_at=moment
     )
     SuspicionHint.objects.create(challenge=challenge, kind="device", facts={"device": "同一台"})
     CreditEntry.objects.create(
