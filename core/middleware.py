@@ -3,10 +3,10 @@
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from core.errors import DomainError
@@ -41,30 +41,6 @@ class RequestIdMiddleware:
         with request_id_scope(request_id):
             response = self.get_response(request)
         response["X-Request-ID"] = request_id
-        return response
-
-
-class HearOutMiddleware:
-    """Reads what is left of a refused upload before the answer goes out.
-
-    A large body is passed on while it is still arriving. Answered in the middle of it, the connection closes with bytes
-    on the way, and the proxy shows a bidder whose session ended, or who came too late, a failure of its own (502)
-    instead of our words. Beyond `MOST_BYTES` nobody is heard out.
-    """
-
-    MOST_BYTES = 64 << 20
-    PIECE = 1 << 20
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        if response.status_code >= 400 and request.headers.get("Content-Length", "0") != "0":
-            with suppress(UnreadablePostError):  # the sender went away: nobody is left to be answered
-                for _piece in range(self.MOST_BYTES // self.PIECE):
-                    if not request.read(self.PIECE):
-                        break
         return response
 
 

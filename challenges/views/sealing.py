@@ -38,6 +38,7 @@ from challenges.states import programme_parameters
 from challenges.validators import AGREEMENT_CLAUSES
 from core.clock import now
 from core.errors import DomainError, InvalidInput, NotPermitted, ObjectNotFound
+from core.views import takes_bodies_of
 
 LARGEST_JSON = 4 << 20
 DEVICE_COOKIE = "device"
@@ -375,6 +376,7 @@ def draft_save(request: HttpRequest, key: str) -> HttpResponse:
     return JsonResponse({"revision": draft.revision, "saved_at": draft.saved_at.isoformat()})
 
 
+@takes_bodies_of(530 << 20)
 @require_POST
 @answers_json
 def upload(request: HttpRequest, key: str, kind: str) -> HttpResponse:
