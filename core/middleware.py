@@ -5,11 +5,16 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 
+from core.entered import is_keepable, keepable_fields
 from core.errors import DomainError
+from core.json_bodies import BodyTooLarge
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _ACCEPTED_ID = re.compile(r"^[A-Za-z0-9-]{8,64}$")
@@ -44,6 +49,31 @@ class RequestIdMiddleware:
         return response
 
 
+class KeepableCharactersMiddleware:
+    """Takes control characters and lone surrogates off what was asked for and typed; an address with one is unknown.
+
+    They come from pasted text and from probing, PostgreSQL refuses NUL, and nobody means them. JSON is read by
+    `core.json_bodies`. Stands behind the check for forgery, which has read a form's fields already.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+        if not is_keepable(request.path_info):
+            raise Http404
+        request.GET = keepable_fields(request.GET)  # type: ignore[assignment]
+        # The API's views read their bodies themselves (their class stands on the function).
+        if request.method == "POST" and not hasattr(view, "cls") and request.content_type in _FORM_TYPES:
+            request.POST = keepable_fields(request.POST)  # type: ignore[assignment]
+
+
+_FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
 class DomainErrorMiddleware:
     """A rule's refusal that no view caught becomes a page that says what is wrong and what to do."""
 
@@ -54,6 +84,8 @@ class DomainErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
+            exception = BodyTooLarge(_("提交的内容过多，没有保存。请精简或分次提交。"))
         if not isinstance(exception, DomainError):
             return None
         return render(request, "errors/refused.html", {"error": exception}, status=exception.status)

@@ -12,6 +12,8 @@ from core.api.serializers import (
     RegionField,
     TechnologyTagField,
 )
+from core.entered import validate_visible
+from core.texts import LONGEST_TEXT
 from scenarios.enums import Restriction
 from scenarios.models import Erratum, ListItem, QuarterlyList, Scenario
 from scenarios.services import REVIEW_ACTIONS
@@ -113,8 +115,12 @@ class ScenarioWriteSerializer(serializers.Serializer):
     acceptance_method = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
     intellectual_property = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
     eligibility_conditions = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
-    restricts_by = serializers.ListField(child=serializers.ChoiceField(choices=Restriction.choices), required=False)
-    required_credentials = serializers.ListField(child=serializers.CharField(max_length=120), required=False)
+    restricts_by = serializers.ListField(
+        child=serializers.ChoiceField(choices=Restriction.choices), required=False, max_length=len(Restriction)
+    )
+    required_credentials = serializers.ListField(
+        child=serializers.CharField(max_length=120), required=False, max_length=30
+    )
     category = CategoryField(required=False, allow_null=True)
     industry = IndustryField(required=False, allow_null=True)
     region = RegionField(required=False, allow_null=True)
@@ -128,7 +134,7 @@ class ScenarioWriteSerializer(serializers.Serializer):
     deadline_at = serializers.DateTimeField(required=False, allow_null=True)
     public_contact_office = serializers.CharField(required=False, allow_blank=True, max_length=100)
     public_contact_phone = serializers.CharField(required=False, allow_blank=True, max_length=40)
-    public_contact_email = serializers.EmailField(required=False, allow_blank=True)
+    public_contact_email = serializers.EmailField(required=False, allow_blank=True, max_length=254)
     private_contact_name = serializers.CharField(required=False, allow_blank=True, max_length=40)
     private_contact_phone = serializers.CharField(required=False, allow_blank=True, max_length=40)
     no_state_secret = serializers.BooleanField(required=False)
@@ -193,9 +199,11 @@ class QuarterlyListSerializer(serializers.ModelSerializer):
 
 
 class QuarterlyListCreateSerializer(serializers.Serializer):
-    quarter = serializers.RegexField(r"^\d{4}Q[1-4]$", help_text="例如 2026Q4")
-    title = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
-    foreword = serializers.CharField(required=False, allow_blank=True, default="")
+    quarter = serializers.RegexField(r"^[0-9]{4}Q[1-4]\Z", max_length=6, help_text="例如 2026Q4")
+    title = serializers.CharField(
+        max_length=200, required=False, allow_blank=True, default="", validators=[validate_visible]
+    )
+    foreword = serializers.CharField(required=False, allow_blank=True, default="", max_length=LONGEST_TEXT)
 
 
 class ListItemsSerializer(serializers.Serializer):
@@ -207,10 +215,12 @@ class ListStepSerializer(CommentSerializer):
 
 
 class ErratumWriteSerializer(serializers.Serializer):
-    item = serializers.CharField(required=False, allow_blank=True, default="", help_text="条目编号，例如 2026Q4-001")
-    field = serializers.CharField(required=False, allow_blank=True, default="")
-    corrected_text = serializers.CharField()
-    reason = serializers.CharField()
+    item = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=40, help_text="条目编号，例如 2026Q4-001"
+    )
+    field = serializers.CharField(required=False, allow_blank=True, default="", max_length=60)
+    corrected_text = serializers.CharField(max_length=LONGEST_TEXT)
+    reason = serializers.CharField(max_length=LONGEST_TEXT)
 
 
 def write_values(serializer: serializers.Serializer) -> dict[str, Any]:
