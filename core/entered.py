@@ -7,6 +7,7 @@ or a lone surrogate is an entry that does not fit and never an error.
 import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,13 +15,15 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-#: PostgreSQL keeps no NUL, nobody reads the other controls, and a lone surrogate is no character. Tab and line end stay.
+#: PostgreSQL keeps no NUL, nobody reads the other controls, a lone surrogate is no character. Tabs, line ends stay.
 _UNKEEPABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]|[\ud800-\udfff]")
 #: Characters nobody sees, or that turn the direction of what follows: two names then look the same (UTS 39).
 _INVISIBLE = re.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     r"\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+#: Years of days and moments: the oldest institutions, the longest terms.
+EARLIEST_YEAR, LATEST_YEAR = 1850, 2200
 #: No whole number that anybody enters here has more digits.
 MOST_DIGITS = 9
 
@@ -69,6 +72,16 @@ def validate_visible(text: Any) -> None:
         % {"place": found.start(), "code": ord(found[0]), "name": name},
         code="invisible_character",
     )
+
+
+def validate_year(day: date | datetime) -> None:
+    """Of days and moments: refuses years that no record has, of which other time zones have none."""
+    if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
+        raise ValidationError(
+            _("年份应在 %(earliest)d 至 %(latest)d 之间，请核对。")
+            % {"earliest": EARLIEST_YEAR, "latest": LATEST_YEAR},
+            code="year_out_of_range",
+        )
 
 
 def deepest(value: Any, limit: int) -> int:

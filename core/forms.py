@@ -7,7 +7,7 @@ from django.core.validators import MaxLengthValidator
 from django.db.models.fields import BLANK_CHOICE_DASH
 from django.utils.translation import gettext_lazy as _
 
-from core.entered import validate_visible
+from core.entered import validate_visible, validate_year
 from core.enums import RegionLevel
 from core.errors import DomainError
 from core.models import Category, Industry, Region
@@ -61,6 +61,8 @@ def name_the_remedy(form: forms.BaseForm) -> None:
             if code in field.error_messages:
                 field.error_messages[code] = _("“%s”请从给出的选项中选择。") % label
         limit_text(field, name)
+        if isinstance(field, forms.DateField | forms.DateTimeField) and validate_year not in field.validators:
+            field.validators.append(validate_year)
         for validator in field.validators:
             if isinstance(validator, MaxLengthValidator):
                 longest = _("“%(label)s”最多 {limit} 个字，现有 {length} 个字，请精简。") % {"label": label}

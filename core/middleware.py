@@ -8,12 +8,12 @@ from contextvars import ContextVar
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from core.entered import is_keepable, keepable_fields
-from core.errors import DomainError
+from core.errors import DomainError, ObjectNotFound
 from core.json_bodies import BodyTooLarge
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -62,13 +62,24 @@ class KeepableCharactersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, view: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+    def process_view(
+        self, request: HttpRequest, view: Any, _arguments: Any, parameters: dict[str, Any]
+    ) -> HttpResponse | None:
         if not is_keepable(request.path_info):
+            if hasattr(view, "cls"):
+                return refused_json(ObjectNotFound())
             raise Http404
         request.GET = keepable_fields(request.GET)  # type: ignore[assignment]
         # The API's views read their bodies themselves (their class stands on the function).
         if request.method == "POST" and not hasattr(view, "cls") and request.content_type in _FORM_TYPES:
             request.POST = keepable_fields(request.POST)  # type: ignore[assignment]
+        return None
+
+
+def refused_json(error: DomainError) -> JsonResponse:
+    """A refusal before an API view was reached, in the API's one error shape."""
+    one = {"code": error.code, "detail": error.message, "attr": None}
+    return JsonResponse({"type": "client_error", "errors": [one]}, status=error.status)
 
 
 _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")

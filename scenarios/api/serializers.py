@@ -12,7 +12,7 @@ from core.api.serializers import (
     RegionField,
     TechnologyTagField,
 )
-from core.entered import validate_visible
+from core.entered import validate_visible, validate_year
 from core.texts import LONGEST_TEXT
 from scenarios.enums import Restriction
 from scenarios.models import Erratum, ListItem, QuarterlyList, Scenario
@@ -68,11 +68,11 @@ class ScenarioSerializer(serializers.ModelSerializer):
     state_label = serializers.CharField(source="get_state_display", read_only=True)
     owner = serializers.CharField(source="owner.name", read_only=True)
     owner_kind = serializers.CharField(source="owner.kind", read_only=True)
-    region = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    region = serializers.SlugRelatedField(slug_field="code", read_only=True, allow_null=True)
     region_name = serializers.SerializerMethodField()
-    category = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    category = serializers.SlugRelatedField(slug_field="code", read_only=True, allow_null=True)
     category_name = serializers.CharField(source="category.label", read_only=True, default="")
-    industry = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    industry = serializers.SlugRelatedField(slug_field="code", read_only=True, allow_null=True)
     tags = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
     restricts_by = serializers.ListField(child=serializers.CharField(), read_only=True)
     required_credentials = serializers.ListField(child=serializers.CharField(), read_only=True)
@@ -130,8 +130,8 @@ class ScenarioWriteSerializer(serializers.Serializer):
     funding_nature = serializers.ChoiceField(choices=Scenario._meta.get_field("funding_nature").choices, required=False)
     budget_text = serializers.CharField(required=False, allow_blank=True, max_length=200)
     timeframe_text = serializers.CharField(required=False, allow_blank=True, max_length=200)
-    needed_by = serializers.DateField(required=False, allow_null=True)
-    deadline_at = serializers.DateTimeField(required=False, allow_null=True)
+    needed_by = serializers.DateField(required=False, allow_null=True, validators=[validate_year])
+    deadline_at = serializers.DateTimeField(required=False, allow_null=True, validators=[validate_year])
     public_contact_office = serializers.CharField(required=False, allow_blank=True, max_length=100)
     public_contact_phone = serializers.CharField(required=False, allow_blank=True, max_length=40)
     public_contact_email = serializers.EmailField(required=False, allow_blank=True, max_length=254)

@@ -18,6 +18,7 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import Resolver404, URLPattern, URLResolver, get_resolver, resolve
+from jsonschema import Draft202012Validator
 
 LONG = "长" * 3000
 #: Texts that look like something, and are not.
@@ -137,6 +138,10 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
 
+    def take_option(self, name: str, value: str, is_selected: bool) -> None:
+        if value and (is_selected or not self.fields[name]):
+            self.fields[name] = value
+
 
 class PageReader(HTMLParser):
     """Links and forms of a page."""
@@ -170,8 +175,7 @@ class PageReader(HTMLParser):
                 else:
                     self._open.fields[name] = given.get("value", "")
         elif self._open is not None and tag == "option" and self._choice:
-            if given.get("value") and ("selected" in given or not self._open.fields[self._choice]):
-                self._open.fields[self._choice] = given["value"]
+            self._open.take_option(self._choice, given.get("value", ""), "selected" in given)
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
@@ -197,20 +201,62 @@ def routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tu
             yield path.replace("^", ""), entry
 
 
+class Judge:
+    """Compares answers of the API with its description: is the status named, has the body the shape."""
+
+    def __init__(self, description: Mapping[str, Any]) -> None:
+        self.description = _with_null(description)
+        self.routes = [
+            (re.compile(re.sub(r"\\\{[^}]+\\\}", "[^/]+", re.escape(template)) + "$"), template)
+            for template in description["paths"]
+        ]
+        self.judged: Counter[tuple[str, str, int]] = Counter()
+
+    def complaint(self, method: str, path: str, response: HttpResponse) -> str:
+        """What the description does not say; "" when it is true, or when the address is not described."""
+        template = next((name for pattern, name in self.routes if pattern.match(path)), "")
+        operation = self.description["paths"].get(template, {}).get(method.lower())
+        if operation is None:
+            return ""
+        status = str(response.status_code)
+        self.judged[method, template, response.status_code] += 1
+        if status not in operation["responses"]:
+            return f"{method} {template} answers {status}, which is not described"
+        if not response.headers.get("Content-Type", "").startswith("application/json"):
+            return f"{method} {template} {status} is {response.headers.get('Content-Type')}"
+        described = operation["responses"][status].get("content", {}).get("application/json", {}).get("schema")
+        if described is None:
+            return ""
+        whole = {"components": self.description["components"], **described}
+        problem = next(Draft202012Validator(whole).iter_errors(response.json()), None)
+        return f"{method} {template} {status}: {problem.json_path} {problem.message[:200]}" if problem else ""
+
+
+def _with_null(part: Any) -> Any:
+    """OpenAPI 3.0's `nullable` in the words of JSON Schema."""
+    if isinstance(part, list):
+        return [_with_null(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    made = {name: _with_null(one) for name, one in part.items() if name != "nullable"}
+    return {"anyOf": [made, {"type": "null"}]} if part.get("nullable") is True else made
+
+
 class Visit:
     """People with their sessions, and what they found. Every request is undone: the next one finds the same data."""
 
-    def __init__(self, sessions: Mapping[str, str], chance: random.Random) -> None:
-        self.sessions, self.chance = sessions, chance
+    def __init__(self, sessions: Mapping[str, str], chance: random.Random, judge: Judge) -> None:
+        self.sessions, self.chance, self.judge = sessions, chance, judge
         self.client = Client(raise_request_exception=False)
         #: route → who → an address of it that answered.
         self.found: dict[str, dict[str, str]] = {}
-        self.forms: dict[tuple[str, str, frozenset[str]], tuple[str, str, Form]] = {}
+        self.forms: dict[tuple[str, frozenset[str]], tuple[str, str, Form]] = {}
         self.queries: dict[str, set[str]] = {}
         self.asked: Counter[str] = Counter()
         self.answered: Counter[int] = Counter()
         self.covered: set[str] = set()
         self.failures: list[str] = []
+        self.undescribed: Counter[str] = Counter()
 
     def ask(self, ask: Ask) -> HttpResponse:
         """The answer; a 5xx or an exception is kept in `failures`."""
@@ -245,6 +291,10 @@ class Visit:
         if response.status_code >= 500 and "outage" not in ask.kind:
             kind, problem = (getattr(response, "exc_info", None) or (None, ""))[:2]
             self.failures.append(f"{response.status_code} {ask} {kind.__name__ if kind else ''}: {problem}"[:600])
+        elif ask.path.startswith("/api/"):
+            complaint = self.judge.complaint(ask.method, ask.path, response)
+            if complaint:
+                self.undescribed[complaint] += 1
         return response
 
     def crawl(self, who: str, starts: Sequence[str], most: int) -> None:
@@ -252,7 +302,9 @@ class Visit:
         waiting, seen = list(starts), set(starts)
         number = 0
         while waiting and number < most:
-            address = waiting.pop(0)
+            # What nobody has seen yet comes first.
+            fresh = (place for place, one in enumerate(waiting) if route_at(urlsplit(one).path) not in self.found)
+            address = waiting.pop(next(fresh, 0))
             parts = urlsplit(address)
             route = route_at(parts.path)
             if not route or who in self.found.get(route, {}):
@@ -280,7 +332,7 @@ class Visit:
                 if form.method == "GET":
                     self.queries.setdefault(route_at(path), set()).update(form.fields)
                 else:
-                    key = (who, route_at(path), frozenset(form.fields))
+                    key = (route_at(path), frozenset(form.fields))
                     self.forms.setdefault(key, (who, path, form))
 
     # --- what is asked -------------------------------------------------------------------------------------------
