@@ -9,6 +9,7 @@ from core.api.serializers import (
     CommentSerializer,
     DefectSerializer,
     IndustryField,
+    MomentField,
     RegionField,
     TechnologyTagField,
 )
@@ -131,7 +132,7 @@ class ScenarioWriteSerializer(serializers.Serializer):
     budget_text = serializers.CharField(required=False, allow_blank=True, max_length=200)
     timeframe_text = serializers.CharField(required=False, allow_blank=True, max_length=200)
     needed_by = serializers.DateField(required=False, allow_null=True, validators=[validate_year])
-    deadline_at = serializers.DateTimeField(required=False, allow_null=True, validators=[validate_year])
+    deadline_at = MomentField(required=False, allow_null=True)
     public_contact_office = serializers.CharField(required=False, allow_blank=True, max_length=100)
     public_contact_phone = serializers.CharField(required=False, allow_blank=True, max_length=40)
     public_contact_email = serializers.EmailField(required=False, allow_blank=True, max_length=254)

@@ -109,9 +109,11 @@ def test_a_service_refuses_it_whatever_the_entrance_and_changes_nothing(values, 
         (b"[" * 100_000, 400, "parse_error"),
         (b'{"title": ' + b"9" * 5000 + b"}", 400, "parse_error"),
         (b'{"title": "' + b"x" * LARGEST_BYTES + b'"}', 413, "body_too_large"),
-        (b'{"title": "a", "deadline_at": "0001-01-01T00:00:00+14:00"}', 400, "year_out_of_range"),
+        (b'{"title": "a", "deadline_at": "0001-01-01T00:00:00+14:00"}', 400, "overflow"),
+        (b'{"title": "a", "deadline_at": "1066-01-01T00:00"}', 400, "year_out_of_range"),
+        (b'{"title": "a", "deadline_at": "0001-01-01"}', 400, "overflow"),
     ],
-    ids=["nul", "surrogate", "deep", "digits", "large", "year"],
+    ids=["nul", "surrogate", "deep", "digits", "large", "no-moment", "year", "first-day"],
 )
 def test_a_body_that_cannot_be_kept_is_refused_in_the_api_s_shape(body, status, code):
     client = APIClient()
