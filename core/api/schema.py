@@ -58,3 +58,10 @@ class ErrorResponse413Serializer(serializers.Serializer):
 
     type = serializers.ChoiceField(choices=CLIENT)
     errors = RefusalSerializer(many=True)
+
+
+class ErrorResponse415Serializer(serializers.Serializer):
+    """The body is of a kind that this operation does not read: `unsupported_media_type`."""
+
+    type = serializers.ChoiceField(choices=CLIENT)
+    errors = RefusalSerializer(many=True)

@@ -216,10 +216,11 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 DRF_STANDARDIZED_ERRORS = {
-    "ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "409", "413", "429"],
+    "ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "409", "413", "415", "429"],
     "EXCEPTION_HANDLER_CLASS": "core.api.exceptions.Handler",
     "ERROR_SCHEMAS": {
-        code: f"core.api.schema.ErrorResponse{code}Serializer" for code in ("400", "401", "403", "404", "409", "413")
+        code: f"core.api.schema.ErrorResponse{code}Serializer"
+        for code in ("400", "401", "403", "404", "409", "413", "415")
     },
 }
 SPECTACULAR_SETTINGS = {

@@ -307,7 +307,7 @@ class Visit:
             address = waiting.pop(next(fresh, 0))
             parts = urlsplit(address)
             route = route_at(parts.path)
-            if not route or who in self.found.get(route, {}):
+            if not route or (route in self.found and address not in starts):
                 continue
             number += 1
             response = self.ask(Ask(who, "GET", parts.path, "crawl", parts.query))
@@ -348,8 +348,25 @@ class Visit:
             people = list(self.found.get(route, {})) or list(self.sessions)
             for text in self.some(TEXTS, each):
                 path = "/" + filled(route, text)
-                for who in {self.chance.choice(people), self.chance.choice(list(self.sessions))}:
+                for who in sorted({self.chance.choice(people), self.chance.choice(list(self.sessions))}):
                     yield Ask(who, "GET", quoted(path), "odd path")
+
+    def everywhere(self) -> Iterator[Ask]:
+        """Every pattern at an address that it takes, read and posted to, by everybody in turn."""
+        people = list(self.sessions)
+        for route, _pattern in routes():
+            path = self.found.get(route, {}).get(self.chance.choice(people)) or "/" + filled_as_asked(route)
+            if "logout" in path:
+                continue
+            for who in self.some(people, 3):
+                yield Ask(who, "GET", quoted(path), "any address")
+            for body in self.some(BODIES, 2):
+                who = self.chance.choice(people)
+                yield Ask(who, "POST", quoted(path), "any address", data=body, content_type="application/json")
+            for text in self.some(TEXTS, 2):
+                names = ("action", "version", "comment", "title", "reason", "ids")
+                who = self.chance.choice(people)
+                yield Ask(who, "POST", quoted(path), "any address", data=dict.fromkeys(names, text))
 
     def odd_queries(self, each: int) -> Iterator[Ask]:
         common = {"page", "size", "q", "sort", "next", "page_size"}
@@ -373,15 +390,6 @@ class Visit:
                     continue
                 for text in self.some(pool_of(form.kinds.get(name, ""), name), each):
                     yield Ask(who, "POST", path, "odd form", data={**form.fields, name: text})
-
-    def posts_everywhere(self) -> Iterator[Ask]:
-        """Every address that was found, without a form and with a body that is none."""
-        for route, people in self.found.items():
-            who, path = self.chance.choice(sorted(people.items()))
-            if "logout" in route:
-                continue
-            yield Ask(who, "POST", path, "bare post", data={"a": "\x00"})
-            yield Ask(who, "POST", path, "bare post", data=self.chance.choice(BODIES), content_type="application/json")
 
     def odd_json(self, operations: Sequence["Operation"], each: int) -> Iterator[Ask]:
         for operation in operations:
@@ -440,6 +448,28 @@ def filled(route: str, text: str) -> str:
     """A pattern with `text` in place of each of its parameters."""
     path = re.sub(r"<[^>]+>", lambda _found: text, route)
     path = re.sub(r"\(\?P<[^>]+>(?:[^()]|\([^()]*\))*\)", lambda _found: text, path)
+    return path.replace("^", "").replace("$", "").replace("\\", "")
+
+
+#: What a parameter of each kind may be: present in no installation, and large where it is a number.
+_SAMPLES = {"int": "9" * 18, "uuid": ANOTHER_ID, "str": "x", "path": "x/y", "slug": "x"}
+_CODES = (
+    ("JB", "JB2026-001"),
+    ("Q[1-4]", "2026Q4"),
+    (r"\d{1,4}", "2026-1"),
+    ("[0-9a-f-]", ANOTHER_ID),
+    ("[a-z", "step"),
+)
+
+
+def filled_as_asked(route: str) -> str:
+    """An address that the pattern takes."""
+
+    def code(found: re.Match[str]) -> str:
+        return next((sample for mark, sample in _CODES if mark in found[0]), "2026Q4-001")
+
+    path = re.sub(r"<(?:(\w+):)?[^>]+>(?!\w*[\[(\\])", lambda found: _SAMPLES.get(found[1] or "str", "x"), route)
+    path = re.sub(r"\(\?P<[^>]+>(?:[^()]|\([^()]*\))*\)", code, path)
     return path.replace("^", "").replace("$", "").replace("\\", "")
 
 

@@ -17,7 +17,7 @@ from django.test import Client
 
 from accounts.models import User
 from marketplace.demo.build import build
-from tests.web.odd_input import Judge, Visit, operations_of, route_at, routes
+from tests.web.odd_input import Judge, Visit, operations_of, routes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
 
@@ -35,8 +35,12 @@ PEOPLE = ("shenhe", "bianzhi", "shenpi", "yunwei", "keji", "kejishenpi", "zhuanj
 #: By hand: FUZZ_SEED=7 FUZZ_EACH=3 asks other things, and more of them.
 SEED = int(os.environ.get("FUZZ_SEED", "11"))
 EACH = int(os.environ.get("FUZZ_EACH", "1"))
-#: Reached by no odd value: their patterns take none that is odd, and no link leads there.
-UNREACHED = {"admin/(?P<app_label>auth|account|mfa|usersessions|axes|core)/$"}
+#: Signing out is not asked; the third is shadowed by the administration's own last pattern.
+UNREACHED = {
+    "account/logout/",
+    "admin/logout/",
+    "admin/(?P<app_label>auth|account|mfa|usersessions|axes|core)/$",
+}
 
 
 @pytest.fixture
@@ -65,13 +69,13 @@ def test_no_input_gives_an_error_of_ours(capsys):
     begun = time.monotonic()
     visit = Visit(sessions, random.Random(SEED), Judge(schema()))
     for who in sessions:
-        visit.crawl(who, STARTS if who != "xitong" else (*STARTS, "/admin/"), most=40)
+        visit.crawl(who, STARTS if who != "xitong" else (*STARTS, "/admin/"), most=50)
     for asks in (
         visit.odd_json(operations_of(schema()), each=6 * EACH),
         visit.odd_paths(each=7 * EACH),
         visit.odd_forms(each=EACH),
         visit.odd_queries(each=EACH),
-        visit.posts_everywhere(),
+        visit.everywhere(),
     ):
         for ask in asks:
             visit.ask(ask)
@@ -85,4 +89,4 @@ def test_no_input_gives_an_error_of_ours(capsys):
     assert visit.undescribed == {}
     assert total >= FEWEST_REQUESTS
     assert Counter(visit.answered)[200] > total // 10, "the people are not signed in: nothing was tried"
-    assert route_at("/desk/") in visit.covered
+    assert missed == set(), "addresses that were not asked"
