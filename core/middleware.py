@@ -49,6 +49,24 @@ class RequestIdMiddleware:
         return response
 
 
+class PlainRequestMiddleware:
+    """UTF-8 and nothing else, and no cookie with a character that PostgreSQL does not keep.
+
+    A request may name any codec of Python's as its charset (`base64`, `idna`), and quoted cookies may hold NUL: both
+    would be errors of ours where the query string, or the session's key, is read.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.encoding is not None and request.encoding.lower() != "utf-8":
+            request.encoding = "utf-8"
+        for name in [name for name, text in request.COOKIES.items() if not is_keepable(name + text)]:
+            del request.COOKIES[name]
+        return self.get_response(request)
+
+
 class KeepableCharactersMiddleware:
     """Takes control characters and lone surrogates off what was asked for and typed; an address with one is unknown.
 

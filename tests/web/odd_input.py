@@ -106,6 +106,18 @@ BODIES: tuple[bytes, ...] = (
 #: For fields that take a day or a moment, and for those that take a number or a key.
 DAYS = tuple(text for text in TEXTS if text[:4] in ("0001", "9999", "2026")) + ("²026-01-01", "9" * 400 + "-01-01")
 NUMBERS = ("²", "９", "9" * 5000, "9" * 20, "-" + "9" * 20, "1e400", "NaN", "Infinity", "-0", "1_0", "0.1", "\x001")
+#: What a request may say about its body, true or not.
+CONTENT_TYPES = (
+    "application/json",
+    "application/json",
+    "application/x-www-form-urlencoded; charset=idna",
+    "application/x-www-form-urlencoded; charset=base64",
+    "multipart/form-data",
+    "multipart/form-data; boundary=x",
+    "multipart/form-data; boundary=\u00b2; charset=utf-16",
+    "text/plain; charset=rot13",
+    "²",
+)
 ANOTHER_ID = "3f2b8f0e-7d0b-4c7e-9d53-0d6f0b1f2c3d"
 
 
@@ -264,6 +276,8 @@ class Visit:
         self.client.cookies.clear()
         if self.sessions[ask.who]:
             self.client.cookies["sessionid"] = self.sessions[ask.who]
+        elif ask.kind != "crawl":
+            self.client.cookies["sessionid"] = self.client.cookies["csrftoken"] = "an\x00other" * 3
         options: dict[str, Any] = {"headers": {}}
         if ask.content_type:
             options["content_type"] = ask.content_type
@@ -278,7 +292,7 @@ class Visit:
                         ask.content_type or "application/x-www-form-urlencoded",
                     )
                 else:
-                    response = self.client.generic(ask.method, path)
+                    response = self.client.generic(ask.method, path, b"", ask.content_type or "text/plain")
                 if response.streaming:
                     response.close()
                 else:
@@ -359,10 +373,12 @@ class Visit:
             if "logout" in path:
                 continue
             for who in self.some(people, 3):
-                yield Ask(who, "GET", quoted(path), "any address")
+                kind = self.chance.choice(CONTENT_TYPES)
+                yield Ask(who, "GET", quoted(path), "any address", "q=%E4%B8%AD&page=1", content_type=kind)
             for body in self.some(BODIES, 2):
                 who = self.chance.choice(people)
-                yield Ask(who, "POST", quoted(path), "any address", data=body, content_type="application/json")
+                kind = self.chance.choice(CONTENT_TYPES)
+                yield Ask(who, "POST", quoted(path), "any address", data=body, content_type=kind)
             for text in self.some(TEXTS, 2):
                 names = ("action", "version", "comment", "title", "reason", "ids")
                 who = self.chance.choice(people)

@@ -130,6 +130,18 @@ def test_control_characters_do_not_reach_a_page_or_the_database(visitor):
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, "not_found")
 
 
+@pytest.mark.parametrize("charset", ["idna", "base64", "rot13", "utf-16", "utf-7"])
+def test_a_request_s_charset_is_utf_8_whatever_it_says(visitor, charset):
+    answer = visitor.generic("GET", "/scenarios/?q=%E4%BE%9B%E7%83%AD", b"", f"text/plain; charset={charset}")
+    assert (answer.status_code, 'value="供热"' in answer.content.decode()) == (200, True)
+
+
+def test_a_cookie_with_nul_is_no_cookie(visitor):
+    visitor.cookies["sessionid"] = "an\x00other" * 3
+    assert visitor.get("/").status_code == 200
+    assert visitor.get("/desk/").status_code == 302
+
+
 # --- who asks ----------------------------------------------------------------------------------------------------
 
 
