@@ -10,7 +10,6 @@ import re
 import unicodedata
 import warnings as python_warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -46,6 +45,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]|[\ud800-\ud
 _MERGE = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*\bref=\"([A-Z]{1,3}\d+:[A-Z]{1,3}\d+)\"")
 _FORMULA_TAG = re.compile(rb"<(?:\w+:)?f[ />]")
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+
+
+_BROKEN_PART: tuple[type[Exception], ...] = (*UNREADABLE_PACKAGE, BrokenMarkup)
 
 
 class UnreadableFile(DomainError):
@@ -244,7 +246,7 @@ def _checked_archive(content: bytes) -> zipfile.ZipFile:
                     read_markup(file)
         except DocumentTypeFound:
             raise UnreadableFile(_("工作簿含有不允许的文档类型声明，不予接收。请另存为普通的“.xlsx”。")) from None
-        except (*UNREADABLE_PACKAGE, zlib.error, BrokenMarkup) as error:
+        except _BROKEN_PART as error:
             raise UnreadableFile(_("文件已损坏，无法打开。请在 Excel 或 WPS 中打开并另存后再导入。")) from error
     return archive
 

@@ -12,7 +12,8 @@ import re
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any
 
 from core.markup import BrokenMarkup, DocumentTypeFound, read_markup
 
@@ -65,7 +66,7 @@ def limit_this_process() -> None:
 class _Counted:
     """A part of a package that counts what really comes out of it: the declared size may lie."""
 
-    def __init__(self, part: "zipfile.ZipExtFile", count: Callable[[int], None]) -> None:
+    def __init__(self, part: IO[bytes], count: Callable[[int], None]) -> None:
         self.part, self.count = part, count
 
     def read(self, size: int) -> bytes:
@@ -125,8 +126,8 @@ def pdf_text(content: bytes) -> str | None:
     return "".join(text.pieces)
 
 
-def _first_pages(pages: object) -> Iterator[object]:
-    for number, page in enumerate(pages):  # type: ignore[call-overload]
+def _first_pages(pages: Iterable[Any]) -> Iterator[Any]:
+    for number, page in enumerate(pages):
         if number >= MOST_PAGES:
             return
         yield page

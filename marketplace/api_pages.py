@@ -91,7 +91,7 @@ def _entries(schema: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterato
             one["name"], one["in"], _kind(schema, one["schema"]), one.get("required", False), one.get("description", "")
         )
     content = operation.get("requestBody", {}).get("content", {})
-    body = next(iter(content.values()), {}).get("schema", {})
+    body: Mapping[str, Any] = next((one["schema"] for one in content.values()), {})
     found = _resolved(schema, body)
     for name, part in found.get("properties", {}).items():
         if not part.get("readOnly"):

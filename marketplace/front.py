@@ -15,7 +15,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO, Any
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
@@ -37,7 +37,8 @@ from marketplace.senders import is_open_to_anyone, is_signed_in, largest_body
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Environ = dict[str, Any]
-Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+#: A WSGI application, or a function of ours that answers as one: the last argument is `start_response`.
+Application = Callable[..., Iterable[bytes]]
 Headers = list[tuple[bytes, bytes]]
 
 #: What somebody who is not signed in may send: a form of an open page (signing in, registering).
@@ -129,7 +130,7 @@ class Front:
         finally:
             body.close()
 
-    async def _run(self, threads: ThreadPoolExecutor, environ: Environ, body: IO[bytes], send: Send) -> None:
+    async def _run(self, threads: ThreadPoolExecutor, environ: Environ, body: Any, send: Send) -> None:
         environ["wsgi.input"] = body
         await self._in_thread(threads, self.application, environ, send=send)
 
