@@ -72,7 +72,7 @@ def test_no_input_gives_an_error_of_ours(capsys):
         visit.crawl(who, STARTS if who != "xitong" else (*STARTS, "/admin/"), most=50)
     for asks in (
         visit.odd_json(operations_of(schema()), each=6 * EACH),
-        visit.odd_paths(each=7 * EACH),
+        visit.odd_paths(each=4 * EACH),
         visit.odd_forms(each=EACH),
         visit.odd_queries(each=EACH),
         visit.everywhere(),
