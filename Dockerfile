@@ -26,7 +26,7 @@ RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent market
     && install -d -o marketplace -g marketplace /app/var
 COPY --from=build /venv /venv
 COPY --from=build /app /app
-COPY --from=build /build/static /app/static
+COPY --from=build --chown=marketplace:marketplace /build/static /app/static
 WORKDIR /app
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=marketplace.settings.prod \
@@ -34,4 +34,4 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
 USER marketplace
 EXPOSE 8000
 VOLUME ["/app/var"]
-CMD ["python", "-m", "marketplace.web_server", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "warning", "--respawn-failed-workers", "--workers-kill-timeout", "30", "--metrics", "--metrics-address", "0.0.0.0", "--metrics-port", "9090", "marketplace.wsgi:application"]
+CMD ["python", "-m", "marketplace.web_server", "--interface", "asgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--no-ws", "--log-level", "warning", "--respawn-failed-workers", "--workers-kill-timeout", "30", "--metrics", "--metrics-address", "0.0.0.0", "--metrics-port", "9090", "marketplace.asgi:application"]

@@ -4,8 +4,11 @@
 import os
 import sys
 
+from core.secret_files import keep_to_owner
+
 
 def main() -> None:
+    keep_to_owner()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings.dev")
     try:
         from django.core.management import execute_from_command_line  # noqa: PLC0415 - gives the advice below

@@ -8,7 +8,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -27,9 +27,10 @@ from accounts.permissions import (
 )
 from accounts.states import ORGANISATION_MACHINE
 from core.clock import now
+from core.entered import identifier
 from core.errors import DomainError, NotPermitted, ObjectNotFound
 from core.forms import refuse
-from core.pages import page_of, posted
+from core.pages import back_to, page_of, posted
 from core.transitions import available_actions
 
 READ_OR_POST = require_http_methods(["GET", "HEAD", "POST"])
@@ -48,19 +49,15 @@ def organisations(request: HttpRequest) -> HttpResponse:
 @require_POST
 def switch(request: HttpRequest) -> HttpResponse:
     """Act for another organisation from now on."""
-    try:
-        key = UUID(request.POST.get("organisation", ""))
-    except ValueError:
-        raise ObjectNotFound() from None
+    key = identifier(request.POST.get("organisation", ""))
+    if key is None:
+        raise ObjectNotFound()
     wanted = selectors.organisations_of(request.user).filter(public_id=key).first()
     if wanted is None:
         raise ObjectNotFound(_("您不是该机构的成员，不能切换。"))
     services.organisation_switch(organisation_id=wanted.pk, acting_user=request.user)
     messages.success(request, _("现在以“%s”的身份办理。") % wanted.name)
-    target = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}):
-        target = "desk"
-    return redirect(target)
+    return back_to(request, request.POST.get("next", ""), reverse("desk"))
 
 
 @READ_OR_POST

@@ -53,6 +53,7 @@ from challenges.permissions import (
     supervises,
 )
 from core import audit
+from core.entered import whole_number
 from core.errors import NotPermitted, ObjectNotFound
 
 _RELATIONS = ("programme", "programme__owner", "demander", "demander__region", "annual_list", "category", "region")
@@ -188,10 +189,11 @@ def lists_for(user: Any) -> QuerySet[AnnualList]:
 
 def annual_list_for(user: Any, code: str) -> AnnualList:
     """By `2026-1`."""
-    year, dash, issue = str(code).partition("-")
-    if not (dash and year.isdigit() and issue.isdigit() and len(year) == len("2026") and len(issue) < len("10000")):
+    year, _dash, issue = str(code).partition("-")
+    numbers = whole_number(year, most_digits=4), whole_number(issue, most_digits=4)
+    if None in numbers:
         raise ObjectNotFound()
-    annual_list = lists_for(user).filter(year=int(year), issue_number=int(issue)).first()
+    annual_list = lists_for(user).filter(year=numbers[0], issue_number=numbers[1]).first()
     if annual_list is None:
         raise ObjectNotFound()
     return annual_list

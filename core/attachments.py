@@ -19,6 +19,7 @@ from core.content_keys import encrypted
 from core.enums import PublicityClass, ScanState
 from core.errors import InvalidInput, ObjectNotFound
 from core.models import Attachment
+from core.packages import UNREADABLE_PACKAGE
 from core.scanning import ScannerUnavailable, found_in
 
 logger = logging.getLogger("marketplace.scanning")
@@ -39,6 +40,7 @@ ALLOWED_TYPES: dict[str, tuple[str, frozenset[str]]] = {
 }
 _OFFICE_PART = {".docx": "word/document.xml", ".xlsx": "xl/workbook.xml"}
 MOST_ENTRIES = 2000
+_DIRECTORY_ENTRY = b"PK\x01\x02"
 LARGEST_UNPACKED_BYTES = 200 * 1024 * 1024
 
 Reader = Callable[[Any, str, Attachment], bool]
@@ -85,10 +87,13 @@ def checked_content_type(file: File) -> str:
 
 
 def _check_office_structure(file: File, main_part: str) -> None:
+    """Judged by the package's table of contents alone, so the same file is judged the same every time."""
+    if _entries_announced(file) > MOST_ENTRIES:
+        raise _refuse(_("文件展开后过大，不予接受。"))
     try:
         with zipfile.ZipFile(file) as package:
             entries = package.infolist()
-    except zipfile.BadZipFile:
+    except UNREADABLE_PACKAGE:
         raise _refuse(_("文件已损坏，无法打开，请用原程序另存后上传。")) from None
     finally:
         file.seek(0)
@@ -99,6 +104,17 @@ def _check_office_structure(file: File, main_part: str) -> None:
         raise _refuse(_("文件中带有宏，出于安全考虑不予接受，请另存为不带宏的格式。"))
     if len(entries) > MOST_ENTRIES or sum(entry.file_size for entry in entries) > LARGEST_UNPACKED_BYTES:
         raise _refuse(_("文件展开后过大，不予接受。"))
+
+
+def _entries_announced(file: File) -> int:
+    """At least as many as `zipfile` would make objects of, counted without making one."""
+    count, tail = 0, b""
+    file.seek(0)
+    while piece := file.read(1 << 20):
+        count += (tail + piece).count(_DIRECTORY_ENTRY)
+        tail = piece[-len(_DIRECTORY_ENTRY) + 1 :]
+    file.seek(0)
+    return count
 
 
 def scanned_state(file: File) -> ScanState:
@@ -114,7 +130,6 @@ def scanned_state(file: File) -> ScanState:
     return ScanState.CLEAN
 
 
-@transaction.atomic
 def attach(
     *,
     acting_user: Any,
@@ -123,7 +138,10 @@ def attach(
     purpose: str,
     publicity: str = PublicityClass.PRIVATE,
 ) -> Attachment:
-    """Keep `file` beside `subject`. The caller has checked that the person may write the subject."""
+    """Keep `file` beside `subject`. The caller has checked that the person may write the subject.
+
+    Scanning and reading come before the transaction: they may take seconds, and SQLite has one writer at a time.
+    """
     content_type = checked_content_type(file)
     scan_state = scanned_state(file)
     content = file.read()
@@ -141,9 +159,10 @@ def attach(
         personal_numbers=personal_numbers_in(content, content_type),
         uploaded_by=acting_user,
     )
-    attachment.file.save("content", file, save=False)
-    attachment.save()
-    audit.record(acting_user, "core.attachment.add", attachment, {"sha256": attachment.sha256, "purpose": purpose})
+    with transaction.atomic():
+        attachment.file.save("content", file, save=False)
+        attachment.save()
+        audit.record(acting_user, "core.attachment.add", attachment, {"sha256": attachment.sha256, "purpose": purpose})
     return attachment
 
 

@@ -7,9 +7,11 @@ from django.core.validators import MaxLengthValidator
 from django.db.models.fields import BLANK_CHOICE_DASH
 from django.utils.translation import gettext_lazy as _
 
+from core.entered import validate_visible, validate_year
 from core.enums import RegionLevel
 from core.errors import DomainError
 from core.models import Category, Industry, Region
+from core.texts import longest
 
 #: What Django shows for an empty choice that nobody named.
 DASHES = BLANK_CHOICE_DASH[0][1]
@@ -47,7 +49,7 @@ def refuse(form: forms.BaseForm, error: DomainError) -> None:
 
 def name_the_remedy(form: forms.BaseForm) -> None:
     """Messages that say which field is wrong and what to write, instead of Django's general ones."""
-    for field in form.fields.values():
+    for name, field in form.fields.items():
         label = field.label
         chosen = isinstance(field, forms.ChoiceField)
         required = _("请选择“%s”。") if chosen or isinstance(field, forms.FileField) else _("请填写“%s”。")
@@ -64,13 +66,26 @@ def name_the_remedy(form: forms.BaseForm) -> None:
             field.error_messages["invalid"] = _("“%s”格式不正确，例如 name@example.gov.cn。") % label
         elif isinstance(field, forms.URLField):
             field.error_messages["invalid"] = _("“%s”不是有效的网址，应以 https:// 或 http:// 开头。") % label
-        for name in ("invalid_choice", "invalid_pk_value", "invalid_list"):
-            if name in field.error_messages:
-                field.error_messages[name] = _("“%s”请从给出的选项中选择。") % label
+        for code in ("invalid_choice", "invalid_pk_value", "invalid_list"):
+            if code in field.error_messages:
+                field.error_messages[code] = _("“%s”请从给出的选项中选择。") % label
+        limit_text(field, name)
+        if isinstance(field, forms.DateField | forms.DateTimeField) and validate_year not in field.validators:
+            field.validators.append(validate_year)
         for validator in field.validators:
             if isinstance(validator, MaxLengthValidator):
                 longest = _("“%(label)s”最多 {limit} 个字，现有 {length} 个字，请精简。") % {"label": label}
                 validator.message = longest.replace("{limit}", "%(limit_value)d").replace("{length}", "%(show_value)d")
+
+
+def limit_text(field: forms.Field, name: str) -> None:
+    """Every text has a limit (`core.texts`), and one of a single line holds nothing unseen."""
+    if not isinstance(field, forms.CharField) or isinstance(field.widget, forms.PasswordInput):
+        return
+    if field.max_length is None and not any(isinstance(rule, MaxLengthValidator) for rule in field.validators):
+        field.validators.append(MaxLengthValidator(longest(name)))
+    if isinstance(field.widget, forms.TextInput) and validate_visible not in field.validators:
+        field.validators.append(validate_visible)
 
 
 def name_the_empty_choice(form: forms.BaseForm) -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, JsonResponse, QueryDict
+from django.http import HttpRequest, HttpResponseRedirect, JsonResponse, QueryDict
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from core.clock import BEIJING, now
+from core.entered import whole_number
 from core.errors import DomainError, ObjectNotFound
 
 PAGE_SIZES = (10, 20, 50)
@@ -16,11 +18,15 @@ PAGE_SIZES = (10, 20, 50)
 
 def page_of(request: HttpRequest, rows: QuerySet | Sequence[Any], *, size: int = 20) -> Page:
     """The page asked for by `page` and `size`; nonsense in either gives the nearest sensible page, never an error."""
-    wanted = request.GET.get("size", "")
-    if wanted.isascii() and wanted.isdigit() and int(wanted[:4]) in PAGE_SIZES:
-        size = int(wanted)
-    number = request.GET.get("page", "1")
-    return Paginator(rows, size).get_page(number if len(number) < 7 else 1)
+    wanted = whole_number(request.GET.get("size", ""), most_digits=2)
+    number = whole_number(request.GET.get("page", "1"), most_digits=6)
+    return Paginator(rows, wanted if wanted in PAGE_SIZES else size).get_page(1 if number is None else number)
+
+
+def back_to(request: HttpRequest, target: str, otherwise: str) -> HttpResponseRedirect:
+    """To a path of this site that the page named, else to `otherwise`; never elsewhere, never by a route's name."""
+    ours = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
+    return HttpResponseRedirect(target if ours and target.startswith("/") else otherwise)
 
 
 def posted(request: HttpRequest) -> QueryDict | None:

@@ -25,10 +25,12 @@ from openpyxl.utils.cell import range_boundaries
 
 from core.clock import BEIJING
 from core.errors import DomainError
+from core.markup import BrokenMarkup, DocumentTypeFound, read_markup
+from core.packages import UNREADABLE_PACKAGE
 
 MEGABYTE = 1024 * 1024
 MAXIMUM_FILE_BYTES = 20 * MEGABYTE
-MAXIMUM_UNPACKED_BYTES = 150 * MEGABYTE
+MAXIMUM_UNPACKED_BYTES = 64 * MEGABYTE
 MAXIMUM_PARTS = 2000
 MAXIMUM_ROWS = 20_000
 MAXIMUM_COLUMNS = 200
@@ -43,6 +45,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]|[\ud800-\ud
 _MERGE = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*\bref=\"([A-Z]{1,3}\d+:[A-Z]{1,3}\d+)\"")
 _FORMULA_TAG = re.compile(rb"<(?:\w+:)?f[ />]")
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+
+
+_BROKEN_PART: tuple[type[Exception], ...] = (*UNREADABLE_PACKAGE, BrokenMarkup)
 
 
 class UnreadableFile(DomainError):
@@ -207,9 +212,11 @@ def _csv_grid(content: bytes) -> _Grid:
 
 def _checked_archive(content: bytes) -> zipfile.ZipFile:
     """The workbook's archive, after its real unpacked size was measured and document types were excluded."""
+    if content.count(b"PK\x01\x02") > MAXIMUM_PARTS:
+        raise UnreadableFile(_("工作簿中的部件过多，可能已损坏。请把数据复制到新的工作簿再导入。"))
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    except zipfile.BadZipFile as error:
+    except UNREADABLE_PACKAGE as error:
         raise UnreadableFile(_("文件已损坏，无法打开。请在 Excel 或 WPS 中打开并另存后再导入。")) from error
     parts = archive.infolist()
     names = {part.filename for part in parts}
@@ -227,8 +234,6 @@ def _checked_archive(content: bytes) -> zipfile.ZipFile:
         raise too_large
     unpacked = 0
     for part in parts:
-        is_markup = part.filename.endswith((".xml", ".rels"))
-        tail = b""
         try:
             with archive.open(part) as file:
                 # The declared size may lie: count what really comes out.
@@ -236,10 +241,12 @@ def _checked_archive(content: bytes) -> zipfile.ZipFile:
                     unpacked += len(chunk)
                     if unpacked > MAXIMUM_UNPACKED_BYTES:
                         raise too_large
-                    if is_markup and (b"<!DOCTYPE" in tail + chunk or b"<!ENTITY" in tail + chunk):
-                        raise UnreadableFile(_("工作簿含有不允许的文档类型声明，不予接收。请另存为普通的“.xlsx”。"))
-                    tail = chunk[-16:]
-        except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, ValueError) as error:
+            if part.filename.lower().endswith((".xml", ".rels", ".vml")):
+                with archive.open(part) as file:
+                    read_markup(file)
+        except DocumentTypeFound:
+            raise UnreadableFile(_("工作簿含有不允许的文档类型声明，不予接收。请另存为普通的“.xlsx”。")) from None
+        except _BROKEN_PART as error:
             raise UnreadableFile(_("文件已损坏，无法打开。请在 Excel 或 WPS 中打开并另存后再导入。")) from error
     return archive
 

@@ -68,7 +68,7 @@ def problem_with(text: str) -> str:
         return (
             _("统一社会信用代码中不会出现“%s”，请核对（不使用字母 I、O、S、V、Z，容易与数字 1、0、5 混淆）。") % illegal
         )
-    if code[0] not in _REGISTRARS or not code[2:8].isdigit():
+    if code[0] not in _REGISTRARS or not (code[2:8].isascii() and code[2:8].isdigit()):
         return _("统一社会信用代码的前8位不符合编码规则（第3至8位为行政区划数字），请核对。")
     if check_character(code[:17]) != code[17]:
         return _("统一社会信用代码的校验位不符，可能有一位填错或两位颠倒，请对照证书核对。")

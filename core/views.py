@@ -1,4 +1,7 @@
-"""Downloads, and the probes an operator's tools ask."""
+"""Downloads, the probes an operator's tools ask, and how much an address takes."""
+
+from collections.abc import Callable
+from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import connection
@@ -8,6 +11,19 @@ from django.views.decorators.http import require_safe
 
 from core.attachments import attachment_for
 from core.content_keys import stored_content
+
+#: Bytes of a request's body: a file of 20 MB and its form. `deploy/nginx.conf` says the same.
+LARGEST_BODY = 25 << 20
+
+
+def takes_bodies_of(size: int) -> Callable[[Any], Any]:
+    """Says that a view takes bodies up to `size` bytes; the front of the web process asks before it reads one."""
+
+    def marked(view: Any) -> Any:
+        view.largest_body = size
+        return view
+
+    return marked
 
 
 @login_not_required

@@ -3,12 +3,14 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import models, transaction
 from django.http import HttpRequest
 
 from accounts.enums import Role
 from accounts.permissions import has_role
 from core import audit
+from core.entered import whole_number
 from core.models import (
     Category,
     ClassificationVersion,
@@ -18,6 +20,13 @@ from core.models import (
     WorkdayCalendar,
     WorkdayException,
 )
+
+
+class NumberedChoice(AutocompleteSelect):
+    """Shows again what was posted; what is no key is not asked of the database."""
+
+    def optgroups(self, name: str, value: list[str], attrs: dict[str, Any] | None = None) -> list[Any]:
+        return super().optgroups(name, [key for key in value if whole_number(key) is not None], attrs)
 
 
 class ReferenceDataAdmin(admin.ModelAdmin):
@@ -45,6 +54,11 @@ class ReferenceDataAdmin(admin.ModelAdmin):
         with transaction.atomic():
             super().save_model(request, obj, form, change)
             audit.record(request.user, "core.reference_data.save", obj, {"fields": form.changed_data})
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        if db_field.name in self.autocomplete_fields:
+            options["widget"] = NumberedChoice(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **options)
 
     def log_addition(self, *_arguments: Any) -> None:
         """The audit trail above is the record; Django's own log would be a second one."""

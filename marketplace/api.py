@@ -5,13 +5,13 @@ without a session gets 401 in the API's one error shape, never a redirect.
 """
 
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from core.api.views import UnknownAddress
+from marketplace.api_pages import SchemaView, docs
 
 urlpatterns = [
-    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+    path("schema/", SchemaView.as_view(), name="api-schema"),
+    path("docs/", docs, name="api-docs"),
     path("", include("scenarios.api.urls")),
     path("", include("vendors.api.urls")),
     path("", include("challenges.api.urls")),

@@ -19,10 +19,13 @@ from kombu import Queue
 from kombu.exceptions import OperationalError
 
 from core.lanes import Lane
+from core.secret_files import keep_to_owner
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings.prod")
 
 logger = logging.getLogger("marketplace.tasks")
+
+keep_to_owner()
 
 #: Queues by kind, each with the handlers its relay takes: what is slow in one never holds up another.
 _MAIL = ("notifications.send_mail",)

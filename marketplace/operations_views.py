@@ -27,8 +27,7 @@ LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 def comes_from_monitoring(request: HttpRequest) -> bool:
     """True from loopback or a network named in MONITORING_NETWORKS, and not through a proxy we know nothing of."""
-    # `ClientAddressMiddleware` takes the header away when it has used it.
-    if "X-Forwarded-For" in request.headers:
+    if request.META.get("marketplace.unknown_proxy", False):
         return False
     try:
         address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))

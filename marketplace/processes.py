@@ -29,27 +29,25 @@ def die_with_parent() -> None:
 
 
 def web_command(host: str, port: int) -> list[str]:
-    """Granian with one worker; threads share its memory, so one process serves an embedded installation."""
+    """Granian with one worker; threads share its memory, so one process serves an embedded installation (ADR 0013)."""
     return [
         sys.executable,
         "-m",
         "marketplace.web_server",
         "--interface",
-        "wsgi",
+        "asgi",
         "--host",
         host,
         "--port",
         str(port),
         "--workers",
         "1",
-        "--blocking-threads",
-        "4",
         "--no-ws",
         "--log-level",
         "warning",
         "--workers-kill-timeout",
         str(SHUTDOWN_SECONDS),
-        "marketplace.wsgi:application",
+        "marketplace.asgi:application",
     ]
 
 

@@ -24,11 +24,10 @@ class ClientAddressMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.META["REMOTE_ADDR"] = client_address(
-            request.headers.get("X-Forwarded-For", ""),
-            request.META.get("REMOTE_ADDR", ""),
-            getattr(settings, "TRUSTED_PROXIES", 0),
-        )
+        forwarded_for, trusted = request.headers.get("X-Forwarded-For", ""), settings.TRUSTED_PROXIES
+        request.META["REMOTE_ADDR"] = client_address(forwarded_for, request.META.get("REMOTE_ADDR", ""), trusted)
+        # The address of the peer is then not the visitor's: nothing may be granted to it.
+        request.META["marketplace.unknown_proxy"] = bool(forwarded_for) and trusted < 1
         # From here on there is one address; nobody reads the header a second way.
         request.META.pop("HTTP_X_FORWARDED_FOR", None)
         return self.get_response(request)

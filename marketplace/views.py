@@ -5,9 +5,8 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
@@ -22,7 +21,7 @@ from core.clock import today
 from core.enums import DeliveryState, RegionLevel
 from core.errors import NotPermitted
 from core.models import AuditAnchor, AuditEntry, Category, OutboxDelivery
-from core.pages import page_of
+from core.pages import back_to, page_of
 from marketplace import operations
 from marketplace.context import OPTIONS, OPTIONS_COOKIE, interface_options
 from marketplace.styleguide import specimens
@@ -116,10 +115,7 @@ def accessibility(request: HttpRequest) -> HttpResponse:
         raise Http404
     chosen = interface_options(request)
     chosen[option] = not chosen[option]
-    target = request.POST.get("next", "/")
-    if not url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}):
-        target = "/"
-    response = redirect(target)
+    response = back_to(request, request.POST.get("next", ""), "/")
     response.set_cookie(
         OPTIONS_COOKIE,
         ".".join(name for name in OPTIONS if chosen[name]),

@@ -9,6 +9,9 @@ import multiprocessing
 
 from granian.cli import entrypoint
 
+from core.secret_files import keep_to_owner
+
 if __name__ == "__main__":
+    keep_to_owner()
     multiprocessing.set_start_method("spawn")
     entrypoint()

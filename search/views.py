@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from core.entered import keepable_fields
 from core.errors import DomainError, InvalidInput
 from search import services
 from search.enums import SearchKind
@@ -154,7 +155,7 @@ def suggestions(request: HttpRequest) -> HttpResponse:
 @require_POST
 def save(request: HttpRequest) -> HttpResponse:
     """Keep the search of the page one came from."""
-    query = QueryDict(request.POST.get("query", "").removeprefix("?")[:4000])
+    query = keepable_fields(QueryDict(request.POST.get("query", "").removeprefix("?")[:4000]))
     kind = query.get("kind", SearchKind.SCENARIO)
     target = f"{reverse('search:results')}?{query.urlencode()}"
     form = SaveSearchForm(request.POST)

@@ -14,6 +14,7 @@ from core import audit, outbox
 from core.clock import now, today
 from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, ObjectNotFound
 from core.money import UnreadableAmount, parse_amount
+from core.texts import text_problems
 from core.transitions import transition
 from vendors.enums import CapabilityState, CredentialKind
 from vendors.events import CapabilityChanged, CapabilityExpiring, CapabilityTransitioned
@@ -64,17 +65,10 @@ def _apply(row: models.Model, values: Mapping[str, Any], allowed: frozenset[str]
     if unknown:
         raise InvalidInput({name: [_("没有这个栏目，或者不能填写。")] for name in sorted(unknown)})
     plain = [name for name in values if name not in _MANY]
-    problems: dict[str, list[str]] = {}
+    problems = text_problems(row, {name: values[name] for name in plain})
     for name in plain:
-        field = row._meta.get_field(name)
-        longest = getattr(field, "max_length", None)
-        if longest and isinstance(values[name], str) and len(values[name]) > longest:
-            problems[name] = [
-                _("“%(label)s”最多 %(longest)d 个字，现有 %(length)d 个字。")
-                % {"label": getattr(field, "verbose_name", name), "longest": longest, "length": len(values[name])}
-            ]
-            continue
-        setattr(row, name, values[name])
+        if name not in problems:
+            setattr(row, name, values[name])
     if "title" in values and not str(values["title"]).strip():
         problems["title"] = [_("请填写名称。")]
     if problems:

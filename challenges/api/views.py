@@ -18,6 +18,7 @@ from challenges.enums import ChallengeState, QuestionState
 from challenges.models import AnnualList, Challenge, Project, Publicity
 from challenges.services.bids import freeze_if_due
 from core.api.permissions import PublicReadOrAuthenticated
+from core.entered import whole_number
 
 CODE = OpenApiParameter("code", str, OpenApiParameter.PATH, description="编号，例如 JB2026-001")
 
@@ -45,9 +46,10 @@ class ChallengeFilter(filters.FilterSet):
 
     def on_list(self, queryset: QuerySet, _name: str, value: str) -> QuerySet:
         year, _dash, issue = value.partition("-")
-        if not (year.isdigit() and issue.isdigit() and len(value) < len("2026-10000")):
+        numbers = whole_number(year, most_digits=4), whole_number(issue, most_digits=4)
+        if None in numbers:
             return queryset.none()
-        return queryset.filter(annual_list__year=int(year), annual_list__issue_number=int(issue))
+        return queryset.filter(annual_list__year=numbers[0], annual_list__issue_number=numbers[1])
 
 
 @extend_schema_view(list=extend_schema(summary="公开的榜单项，新榜单在前"))

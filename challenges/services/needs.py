@@ -19,6 +19,7 @@ from challenges.states import programme_parameters
 from core import audit
 from core.clock import now, today
 from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, ObjectNotFound, Reason
+from core.texts import text_problems
 from core.working_days import period
 from scenarios.enums import Restriction, ReviewConclusion, ScenarioType
 from scenarios.models import Scenario
@@ -76,6 +77,8 @@ def apply_values(challenge: Challenge, values: Mapping[str, Any], allowed: froze
         raise InvalidInput({name: [_("没有这个栏目，或者不能填写。")] for name in sorted(unknown)})
     if not set(values.get("restricts_by") or ()) <= set(Restriction.values):
         raise InvalidInput({"restricts_by": [_("请从给出的选项中选择。")]})
+    if problems := text_problems(challenge, {name: text for name, text in values.items() if name != "indicators"}):
+        raise InvalidInput(problems)
     for name, value in values.items():
         if name != "indicators":
             setattr(challenge, name, value)

@@ -45,6 +45,7 @@ from challenges.states import programme_parameters
 from challenges.validators import need_problems
 from core.attachments import attachments_of
 from core.clock import today
+from core.entered import whole_number
 from core.errors import DomainError, EditConflict, ObjectNotFound
 from core.forms import rows_form
 from core.pages import (
@@ -168,7 +169,7 @@ def need(request: HttpRequest, key: str) -> HttpResponse:
                     challenge_id=found.pk,
                     acting_user=request.user,
                     values={**form.cleaned_data, "indicators": _indicator_rows(indicators)},
-                    expected_version=int(version) if version.isdigit() else None,
+                    expected_version=whole_number(version),
                 )
             except EditConflict as error:
                 if wants_json(request):
@@ -360,7 +361,7 @@ def working_list(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 def list_add(request: HttpRequest, code: str) -> HttpResponse:
     found = selectors.annual_list_for(request.user, code)
-    chosen = [int(value) for value in request.POST.getlist("challenge") if value.isdigit()]
+    chosen = [key for value in request.POST.getlist("challenge") if (key := whole_number(value)) is not None]
     try:
         count = programmes.annual_list_add(list_id=found.pk, challenge_ids=chosen, acting_user=request.user)
     except ObjectNotFound:

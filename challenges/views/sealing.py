@@ -37,7 +37,10 @@ from challenges.signing import signer
 from challenges.states import programme_parameters
 from challenges.validators import AGREEMENT_CLAUSES
 from core.clock import now
+from core.entered import identifier, whole_number
 from core.errors import DomainError, InvalidInput, NotPermitted, ObjectNotFound
+from core.json_bodies import BodyNotReadable, read_json
+from core.views import takes_bodies_of
 
 LARGEST_JSON = 4 << 20
 DEVICE_COOKIE = "device"
@@ -76,12 +79,12 @@ def answers_json(view: Endpoint) -> Endpoint:
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:
-    length = request.headers.get("Content-Length", "")
-    if length.isdigit() and int(length) > LARGEST_JSON:
+    length = whole_number(request.headers.get("Content-Length", "") or "0", most_digits=15)
+    if length is None or length > LARGEST_JSON:
         raise InvalidInput({"": ["提交的数据过大。"]})
     try:
-        body = json.loads(request.body)
-    except ValueError:
+        body = read_json(request.body)
+    except BodyNotReadable:
         raise InvalidInput({"": ["提交的数据格式不正确，请刷新页面后重试。"]}) from None
     if not isinstance(body, dict):
         raise InvalidInput({"": ["提交的数据格式不正确，请刷新页面后重试。"]})
@@ -103,10 +106,10 @@ def module_address(name: str) -> str:
 
 
 def _uuid(text: Any) -> UUID:
-    try:
-        return UUID(str(text))
-    except ValueError:
-        raise ObjectNotFound() from None
+    found = identifier(text)
+    if found is None:
+        raise ObjectNotFound()
+    return found
 
 
 # --- officers' keys -----------------------------------------------------------------------------------------------
@@ -375,6 +378,7 @@ def draft_save(request: HttpRequest, key: str) -> HttpResponse:
     return JsonResponse({"revision": draft.revision, "saved_at": draft.saved_at.isoformat()})
 
 
+@takes_bodies_of(530 << 20)
 @require_POST
 @answers_json
 def upload(request: HttpRequest, key: str, kind: str) -> HttpResponse:

@@ -1,10 +1,12 @@
 """Fields shared by the apps' serializers."""
 
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from core.entered import validate_year
 from core.models import Category, Industry, Region, TechnologyTag
 
 
@@ -42,6 +44,19 @@ class TechnologyTagField(serializers.SlugRelatedField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(slug_field="name", queryset=TechnologyTag.objects.filter(retired=False), **options)
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment of a year that records have; one that another time zone does not have is no moment."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(validators=[validate_year], **options)
+
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            return super().to_internal_value(value)
+        except OverflowError:
+            return self.fail("overflow")
 
 
 class CommentSerializer(serializers.Serializer):

@@ -7,7 +7,8 @@ from core.secret_files import kept_secret
 from marketplace.settings.base import *  # noqa: F403
 from marketplace.settings.base import VAR_DIR, env, mail_server
 
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+for folder in (VAR_DIR, VAR_DIR / "incoming"):
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 DEBUG = env.bool("DJANGO_DEBUG", default=False)
 #: Made once per installation and kept in the var folder, so that sessions survive a restart.

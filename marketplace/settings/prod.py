@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from marketplace.logs import logging_configuration
 from marketplace.settings.base import *  # noqa: F403
-from marketplace.settings.base import MIDDLEWARE, REST_FRAMEWORK, VAR_DIR, env, mail_server
+from marketplace.settings.base import MIDDLEWARE, VAR_DIR, env, mail_server
 
 #: Without these nothing starts.
 REQUIRED = (
@@ -69,9 +69,7 @@ CSRF_COOKIE_SECURE = True
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=1)
 #: Who may read /statusz and /metrics without signing in.
 MONITORING_NETWORKS = env.list("MONITORING_NETWORKS", default=["127.0.0.0/8", "::1/128"])
-REST_FRAMEWORK = REST_FRAMEWORK | {"NUM_PROXIES": None}
 MIDDLEWARE = [
-    "marketplace.proxies.ClientAddressMiddleware",
     *MIDDLEWARE[: MIDDLEWARE.index("core.middleware.RequestIdMiddleware") + 1],
     "marketplace.logs.AccessLogMiddleware",
     *MIDDLEWARE[MIDDLEWARE.index("core.middleware.RequestIdMiddleware") + 1 :],
@@ -82,7 +80,7 @@ MIDDLEWARE = [
 
 def _database() -> dict[str, Any]:
     """PostgreSQL with psycopg's pool: connections outlive requests, and never exceed what the server has room for."""
-    maximum = env.int("DATABASE_POOL_SIZE", default=4)
+    maximum = env.int("DATABASE_POOL_SIZE", default=6)
     options: dict[str, Any] = {"connect_timeout": 5, "keepalives_idle": 30, "keepalives_interval": 10}
     if maximum:
         options["pool"] = {
@@ -128,6 +126,9 @@ SEALING_SIGNING_KEY_FILE = ""
 CONTENT_KEY_FILE = ""
 INTEGRITY_KEY_FILE = ""
 MEDIA_ROOT = env.str("DJANGO_MEDIA_ROOT", default=str(VAR_DIR / "media"))
+
+#: Where bodies lie while they arrive (base.py); an installation that cannot write here does not start.
+(VAR_DIR / "incoming").mkdir(mode=0o700, parents=True, exist_ok=True)
 
 # --- tasks (marketplace/celery.py) -------------------------------------------------------------------------------
 

@@ -22,6 +22,8 @@ INTEGRITY_KEY_FILE = str(VAR_DIR / "integrity_key")
 INTEGRITY_HEADS_FILE = str(VAR_DIR / "integrity_heads.jsonl")
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir()
+FILE_UPLOAD_TEMP_DIR = str(VAR_DIR / "incoming")
+(VAR_DIR / "incoming").mkdir()
 SEARCH_URL = f"embedded://{VAR_DIR / 'search'}"
 #: `TEST_DATABASE_URL` (made by `make services`) runs the same suite on PostgreSQL.
 if env.str("TEST_DATABASE_URL", default=""):

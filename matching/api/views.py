@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core.entered import whole_number
 from core.errors import ObjectNotFound
 from matching import selectors, services
 from scenarios.selectors import scenario_for
@@ -112,8 +113,8 @@ KEY = OpenApiParameter("key", str, OpenApiParameter.PATH, description="编号或
 
 
 def _top(request: Request) -> int:
-    text = request.query_params.get("top", "20")
-    return min(LONGEST_LIST, max(1, int(text))) if text.isascii() and text.isdigit() and len(text) < 4 else 20
+    wanted = whole_number(request.query_params.get("top", "20"), most_digits=3)
+    return 20 if wanted is None else min(LONGEST_LIST, max(1, wanted))
 
 
 def _answer(view: selectors.RunView | None, code: int = status.HTTP_200_OK) -> Response:

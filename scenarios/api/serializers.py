@@ -9,9 +9,12 @@ from core.api.serializers import (
     CommentSerializer,
     DefectSerializer,
     IndustryField,
+    MomentField,
     RegionField,
     TechnologyTagField,
 )
+from core.entered import validate_visible, validate_year
+from core.texts import LONGEST_TEXT
 from scenarios.enums import Restriction
 from scenarios.models import Erratum, ListItem, QuarterlyList, Scenario
 from scenarios.services import REVIEW_ACTIONS
@@ -66,11 +69,11 @@ class ScenarioSerializer(serializers.ModelSerializer):
     state_label = serializers.CharField(source="get_state_display", read_only=True)
     owner = serializers.CharField(source="owner.name", read_only=True)
     owner_kind = serializers.CharField(source="owner.kind", read_only=True)
-    region = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    region = serializers.SlugRelatedField(slug_field="code", read_only=True, allow_null=True)
     region_name = serializers.SerializerMethodField()
-    category = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    category = serializers.SlugRelatedField(slug_field="code", read_only=True, allow_null=True)
     category_name = serializers.CharField(source="category.label", read_only=True, default="")
-    industry = serializers.SlugRelatedField(slug_field="code", read_only=True)
+    industry = serializers.SlugRelatedField(slug_field="code", read_only=True, allow_null=True)
     tags = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
     restricts_by = serializers.ListField(child=serializers.CharField(), read_only=True)
     required_credentials = serializers.ListField(child=serializers.CharField(), read_only=True)
@@ -113,8 +116,12 @@ class ScenarioWriteSerializer(serializers.Serializer):
     acceptance_method = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
     intellectual_property = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
     eligibility_conditions = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
-    restricts_by = serializers.ListField(child=serializers.ChoiceField(choices=Restriction.choices), required=False)
-    required_credentials = serializers.ListField(child=serializers.CharField(max_length=120), required=False)
+    restricts_by = serializers.ListField(
+        child=serializers.ChoiceField(choices=Restriction.choices), required=False, max_length=len(Restriction)
+    )
+    required_credentials = serializers.ListField(
+        child=serializers.CharField(max_length=120), required=False, max_length=30
+    )
     category = CategoryField(required=False, allow_null=True)
     industry = IndustryField(required=False, allow_null=True)
     region = RegionField(required=False, allow_null=True)
@@ -124,11 +131,11 @@ class ScenarioWriteSerializer(serializers.Serializer):
     funding_nature = serializers.ChoiceField(choices=Scenario._meta.get_field("funding_nature").choices, required=False)
     budget_text = serializers.CharField(required=False, allow_blank=True, max_length=200)
     timeframe_text = serializers.CharField(required=False, allow_blank=True, max_length=200)
-    needed_by = serializers.DateField(required=False, allow_null=True)
-    deadline_at = serializers.DateTimeField(required=False, allow_null=True)
+    needed_by = serializers.DateField(required=False, allow_null=True, validators=[validate_year])
+    deadline_at = MomentField(required=False, allow_null=True)
     public_contact_office = serializers.CharField(required=False, allow_blank=True, max_length=100)
     public_contact_phone = serializers.CharField(required=False, allow_blank=True, max_length=40)
-    public_contact_email = serializers.EmailField(required=False, allow_blank=True)
+    public_contact_email = serializers.EmailField(required=False, allow_blank=True, max_length=254)
     private_contact_name = serializers.CharField(required=False, allow_blank=True, max_length=40)
     private_contact_phone = serializers.CharField(required=False, allow_blank=True, max_length=40)
     no_state_secret = serializers.BooleanField(required=False)
@@ -193,9 +200,11 @@ class QuarterlyListSerializer(serializers.ModelSerializer):
 
 
 class QuarterlyListCreateSerializer(serializers.Serializer):
-    quarter = serializers.RegexField(r"^\d{4}Q[1-4]$", help_text="例如 2026Q4")
-    title = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
-    foreword = serializers.CharField(required=False, allow_blank=True, default="")
+    quarter = serializers.RegexField(r"^[0-9]{4}Q[1-4]\Z", max_length=6, help_text="例如 2026Q4")
+    title = serializers.CharField(
+        max_length=200, required=False, allow_blank=True, default="", validators=[validate_visible]
+    )
+    foreword = serializers.CharField(required=False, allow_blank=True, default="", max_length=LONGEST_TEXT)
 
 
 class ListItemsSerializer(serializers.Serializer):
@@ -207,10 +216,12 @@ class ListStepSerializer(CommentSerializer):
 
 
 class ErratumWriteSerializer(serializers.Serializer):
-    item = serializers.CharField(required=False, allow_blank=True, default="", help_text="条目编号，例如 2026Q4-001")
-    field = serializers.CharField(required=False, allow_blank=True, default="")
-    corrected_text = serializers.CharField()
-    reason = serializers.CharField()
+    item = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=40, help_text="条目编号，例如 2026Q4-001"
+    )
+    field = serializers.CharField(required=False, allow_blank=True, default="", max_length=60)
+    corrected_text = serializers.CharField(max_length=LONGEST_TEXT)
+    reason = serializers.CharField(max_length=LONGEST_TEXT)
 
 
 def write_values(serializer: serializers.Serializer) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, O
 from core.models import TechnologyTag
 from core.money import UnreadableAmount, parse_amount
 from core.quarters import Quarter
+from core.texts import text_problems
 from core.transitions import transition
 from core.working_days import period
 from scenarios.enums import (
@@ -99,13 +100,8 @@ def _apply(scenario: Scenario, values: Mapping[str, Any], acting_user: User) -> 
         if name == "restricts_by" and not set(value) <= set(Restriction.values):
             problems[name] = [_("请从给出的选项中选择。")]
             continue
-        field = Scenario._meta.get_field(name)
-        longest = getattr(field, "max_length", None)
-        if longest and isinstance(value, str) and len(value) > longest:
-            problems[name] = [
-                _("“%(label)s”最多 %(longest)d 个字，现有 %(length)d 个字。")
-                % {"label": getattr(field, "verbose_name", name), "longest": longest, "length": len(value)}
-            ]
+        if wrong := text_problems(scenario, {name: value}):
+            problems |= wrong
             continue
         setattr(scenario, name, value)
     previous = scenario.previous

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.permissions import acts_for_suspended
 from core.attachments import attach, attachments_of
+from core.entered import whole_number
 from core.enums import PublicityClass
 from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, ObjectNotFound
 from core.forms import refuse
@@ -174,10 +175,10 @@ def edit(request: HttpRequest, key: str, section: str) -> HttpResponse:
 
 
 def _typed_version(request: HttpRequest) -> int:
-    text = request.POST.get("version", "")
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    version = whole_number(request.POST.get("version", ""))
+    if version is None:
         raise InvalidInput({"version": [_("页面缺少版本信息，请刷新后重新填写。")]})
-    return int(text)
+    return version
 
 
 @never_cache

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.enums import Role
 from accounts.permissions import has_role
 from core.clock import today
+from core.entered import whole_number
 from core.errors import DomainError, NotPermitted
 from core.pages import page_of, past_its_neighbour, posted
 from core.quarters import Quarter
@@ -157,7 +158,7 @@ def _item_choices(items: list[Any]) -> list[tuple[int, str]]:
 @require_POST
 def add(request: HttpRequest, code: str) -> HttpResponse:
     quarterly_list = selectors.list_for(request.user, code)
-    keys = [int(key) for key in request.POST.getlist("scenario") if key.isascii() and key.isdigit() and len(key) < 18]
+    keys = [key for text in request.POST.getlist("scenario") if (key := whole_number(text)) is not None]
     if not keys:
         messages.warning(request, _("没有选择需求。请先勾选要列入清单的条目。"))
         return redirect("scenarios:edit_list", quarterly_list.code)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.enums import Role
 from accounts.permissions import has_role
 from core.clock import today
+from core.entered import whole_number
 from core.errors import DomainError, NotPermitted, ObjectNotFound, Reason
 from core.pages import page_of
 from core.transitions import available_actions
@@ -80,7 +81,7 @@ def review(request: HttpRequest, key: str) -> HttpResponse:
                 comment=typed["comment"],
                 defects=[{"field": name, "reason": text} for name, text in typed["defects"].items()],
                 secrecy_reviewed=typed["secrecy_reviewed"],
-                expected_version=int(version) if version.isascii() and version.isdigit() else None,
+                expected_version=whole_number(version),
             )
         except DomainError as error:
             refusal = error

@@ -19,12 +19,24 @@ PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer<<>>\n%%EOF"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 64
 
 
-def office(*names: str) -> bytes:
+def office(*names: str, content: str | bytes = "<x/>") -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as package:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as package:
         for name in names:
-            package.writestr(name, "<x/>")
+            package.writestr(name, content)
     return buffer.getvalue()
+
+
+def needs_newer_zip(content: bytes) -> bytes:
+    """The same package, whose first entry says that a version of zip is needed which is none."""
+    at = content.index(b"PK\x01\x02") + 6
+    return content[:at] + b"\x63" + content[at + 1 :]
+
+
+def broken_inside(content: bytes) -> bytes:
+    """The same package with a compressed part that unpacks to something else."""
+    at = content.index(b"PK\x01\x02") // 2 + 20
+    return content[:at] + bytes(byte ^ 0x55 for byte in content[at : at + 6]) + content[at + 6 :]
 
 
 DOCX = office("[Content_Types].xml", "word/document.xml")
@@ -57,6 +69,15 @@ def test_accepted_files_are_kept_under_a_random_name_with_their_hash(name, conte
         ("宏.docx", office("word/document.xml", "word/vbaProject.bin"), "宏"),
         ("不是文档.docx", office("readme.txt"), "不是有效的 Office 文档"),
         ("坏的.docx", DOCX[:60], "损坏"),
+        ("要更新的解压程序.docx", needs_newer_zip(DOCX), "损坏"),
+        ("部件极多.docx", DOCX + b"PK\x01\x02" * 2001, "展开后过大"),
+        ("类型声明.docx", office("word/document.xml", content="<!DOCTYPE x><x/>"), "文档类型声明"),
+        (
+            "类型声明16.docx",
+            office("word/document.xml", content="\ufeff<!DOCTYPE x><x/>".encode("utf-16-le")),
+            "文档类型",
+        ),
+        ("坏了内容.docx", broken_inside(office("word/document.xml", content="<x>" + "甲" * 3000 + "</x>")), "损坏"),
         ("无扩展名", PDF, "不接受"),
         ("大.pdf", PDF + b"\x00" * LARGEST_BYTES, "20 MB"),
     ],
@@ -87,7 +108,7 @@ def word(text: str) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as package:
         package.writestr("[Content_Types].xml", "<x/>")
-        package.writestr("word/document.xml", f"<w:document><w:p><w:t>{text}</w:t></w:p></w:document>")
+        package.writestr("word/document.xml", f"<w:document><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:document>")
     return buffer.getvalue()
 
 

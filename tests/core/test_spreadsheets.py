@@ -259,7 +259,7 @@ def _repacked(**changes) -> bytes:
     ("content", "part"),
     [
         (_repacked(**{"xl/vbaProject.bin": b"macro"}), "有宏"),
-        (_repacked(**{"xl/media/x.bin": b"\0" * (spreadsheets.MAXIMUM_UNPACKED_BYTES + 1)}), "解压后超过 150 MB"),
+        (_repacked(**{"xl/media/x.bin": b"\0" * (spreadsheets.MAXIMUM_UNPACKED_BYTES + 1)}), "解压后超过 64 MB"),
         (_repacked(xl__workbook_xml=b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><workbook/>'), "文档类型声明"),
         (_repacked(xl__worksheets__sheet1_xml=b"<worksheet><sheetData><row r='1'><c"), "已损坏"),
         (workbook([]), "没有数据"),

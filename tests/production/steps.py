@@ -13,7 +13,9 @@ import django
 django.setup()
 
 # ruff: noqa: E402 - models can be imported only after django.setup()
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.test import Client
 
 from accounts.enums import OrganisationState, Role
 from accounts.events import OrganisationTransitioned
@@ -22,7 +24,7 @@ from core import audit, outbox, relay
 from core.lanes import Lane
 from core.middleware import request_id_scope
 from core.models import OutboxDelivery, Region
-from tests.factories import make_listed_capability, make_pooled_scenario, make_published_list
+from tests.factories import make_listed_capability, make_person, make_pooled_scenario, make_published_list
 from tests.production.environment import REQUEST_ID
 
 
@@ -136,6 +138,13 @@ def public_items(count: int) -> dict[str, Any]:
     return {"list": quarterly_list.code, "scenario": scenario.key, "capability": capability.key}
 
 
+def sign_in_clerk(_count: int) -> dict[str, Any]:
+    """The session of somebody who is signed in."""
+    client = Client()
+    client.force_login(make_person(Role.DEMAND_SUBMITTER), backend="django.contrib.auth.backends.ModelBackend")
+    return {"session": client.cookies[settings.SESSION_COOKIE_NAME].value}
+
+
 STEPS = {
     "public_items": public_items,
     "verify": verify,
@@ -143,6 +152,7 @@ STEPS = {
     "thrice": thrice,
     "keep_verifying": keep_verifying,
     "relay_notices": relay_notices,
+    "sign_in_clerk": sign_in_clerk,
 }
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ SHORT = {
     "kill_workers": (("--kills", "6", "--broker-kills", "1", "--within", "150"), 600),
     "kill_database": (("--stops", "2", "--within", "90"), 600),
     "degradation": (("--only", "redis", "broker", "smtp", "read-only", "disk"), 600),
+    "slow_senders": (("--seconds", "5"), 600),
     "exactly_once": (("--events", "600"), 600),
 }
 #: Only by hand: fills a database for minutes.

@@ -43,7 +43,7 @@ def commands_of_our_image() -> dict[str, list[str]]:
 def help_of(command: list[str], environment: dict[str, str]) -> str:
     """What the program says about the part of the command that comes before its options."""
     words = command[: next((i for i, word in enumerate(command) if i and word.startswith("--")), len(command))]
-    words = [word for word in words if word != "marketplace.wsgi:application"]
+    words = [word for word in words if word != "marketplace.asgi:application"]
     program = str(BIN / words[0])
     assert os.access(program, os.X_OK), program
     done = subprocess.run(

@@ -1,7 +1,9 @@
 """`manage.py prepare`: everything an installation needs before it serves; safe and quick to run again."""
 
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
@@ -11,6 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Organisation
 from core.integrity import adopt_everything
 from core.models import Category, WorkdayCalendar
+from core.secret_files import take_from_others
 
 CALENDAR_YEARS = ("2025", "2026")
 
@@ -38,3 +41,4 @@ class Command(BaseCommand):
         call_command("collectstatic", interactive=False, verbosity=0)
         if options["demo"] and not Organisation.objects.exists():
             call_command("seed_demo", stdout=self.stdout)
+        take_from_others(Path(settings.VAR_DIR))

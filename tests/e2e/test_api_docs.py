@@ -1,0 +1,17 @@
+"""The API's page opens under our content security policy, with its operations to be read (the fixture fails on any
+complaint of the browser about the policy)."""
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_operations_are_read_without_a_violation(open_page, scripts):
+    page = open_page(scripts=scripts)
+    page.goto("/about/")
+    page.click("footer >> text=开放接口")
+    operation = page.locator("details#scenarios_create")
+    operation.locator("summary").click()
+    assert operation.locator("td", has_text="body").first.is_visible()
+    assert page.locator("details.operation").count() > 30
