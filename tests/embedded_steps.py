@@ -17,6 +17,7 @@ django.setup()
 from django.conf import settings
 from django.test import Client
 
+import tests.sessions  # noqa: F401 - sessions as the sign-in pages leave them
 from accounts import services
 from accounts.enums import Role
 from core.models import Attachment
@@ -28,7 +29,7 @@ def build() -> dict[str, Any]:
     """A clerk with a draft, signed in by a session and by a token."""
     clerk = make_person(Role.DEMAND_SUBMITTER)
     client = Client()
-    client.force_login(clerk, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(clerk)
     _token, secret = services.token_create(name="测试", scope="write", days=1, acting_user=clerk)
     return {
         "session": client.cookies[settings.SESSION_COOKIE_NAME].value,

@@ -4,7 +4,12 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -71,7 +76,13 @@ class ScenarioViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
         serializer = serializers.OwnScenarioSerializer if own else serializers.ScenarioSerializer
         return Response(serializer(scenario).data, status=code)
 
-    @extend_schema(responses=serializers.OwnScenarioSerializer)
+    @extend_schema(
+        responses=PolymorphicProxySerializer(
+            component_name="ScenarioForViewer",
+            serializers=[serializers.OwnScenarioSerializer, serializers.ScenarioSerializer],
+            resource_type_field_name=None,
+        )
+    )
     def retrieve(self, request: Request, key: str) -> Response:
         return self._answer(self._object(key))
 

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.test import Client
 
+import tests.sessions  # noqa: F401 - sessions as the sign-in pages leave them
 from accounts.enums import OrganisationState, Role
 from accounts.events import OrganisationTransitioned
 from accounts.models import Membership, Organisation, RoleGrant, User
@@ -141,7 +142,7 @@ def public_items(count: int) -> dict[str, Any]:
 def sign_in_clerk(_count: int) -> dict[str, Any]:
     """The session of somebody who is signed in."""
     client = Client()
-    client.force_login(make_person(Role.DEMAND_SUBMITTER), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(make_person(Role.DEMAND_SUBMITTER))
     return {"session": client.cookies[settings.SESSION_COOKIE_NAME].value}
 
 

@@ -17,6 +17,7 @@ from django.test import Client
 
 from accounts.models import User
 from marketplace.demo.build import build
+from tests.factories.accounts import give_second_factor
 from tests.web.odd_input import Judge, Visit, operations_of, routes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
@@ -35,8 +36,6 @@ PEOPLE = ("shenhe", "bianzhi", "shenpi", "yunwei", "keji", "kejishenpi", "zhuanj
 #: By hand: FUZZ_SEED=7 FUZZ_EACH=3 asks other things, and more of them.
 SEED = int(os.environ.get("FUZZ_SEED", "11"))
 EACH = int(os.environ.get("FUZZ_EACH", "1"))
-#: Described for owners and answered to everybody: one answer has two shapes. To be mended in the description.
-KNOWN_UNTRUE = {"GET /api/v1/scenarios/{key}/ 200: $ 'content_version' is a required property"}
 #: Signing out is not asked; the third is shadowed by the administration's own last pattern.
 UNREACHED = {
     "account/logout/",
@@ -51,9 +50,16 @@ def index_folder(settings, tmp_path):
     settings.SEARCH_URL = f"embedded://{tmp_path / 'search'}"
 
 
+def with_second_factor(name: str) -> User:
+    """The demonstration leaves the second factor to be set up; here it is, or nothing but its page would be asked."""
+    person = User.objects.get(username=name)
+    give_second_factor(person)
+    return person
+
+
 def session_of(person: User) -> str:
     client = Client()
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(person)
     return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
@@ -66,7 +72,7 @@ def test_no_input_gives_an_error_of_ours(capsys):
     built = build()
     offered = [account.username for account in built.accounts]
     people = [*PEOPLE, *(name for name in offered if name.startswith(("gongji", "xuqiu")))][:12]
-    sessions = {"visitor": ""} | {name: session_of(User.objects.get(username=name)) for name in people}
+    sessions = {"visitor": ""} | {name: session_of(with_second_factor(name)) for name in people}
 
     begun = time.monotonic()
     visit = Visit(sessions, random.Random(SEED), Judge(schema()))
@@ -88,7 +94,7 @@ def test_no_input_gives_an_error_of_ours(capsys):
         print(f"\n{total} requests in {seconds:.0f} s as {len(sessions)} people: {dict(visit.asked)}")
         print(f"answers {dict(sorted(visit.answered.items()))}; patterns: {len(visit.covered)}, not: {sorted(missed)}")
     assert visit.failures == []
-    assert {text: count for text, count in visit.undescribed.items() if text not in KNOWN_UNTRUE} == {}
+    assert dict(visit.undescribed) == {}
     assert total >= FEWEST_REQUESTS
     assert Counter(visit.answered)[200] > total // 10, "the people are not signed in: nothing was tried"
     assert missed == set(), "addresses that were not asked"

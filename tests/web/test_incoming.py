@@ -197,7 +197,7 @@ def test_forms_of_open_pages_are_received_from_anybody(path, monkeypatch):
 
 
 def test_a_large_body_of_somebody_signed_in_is_received(client, monkeypatch):
-    client.force_login(make_person("demand_submitter"), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(make_person("demand_submitter"))
     size = LARGE_BYTES + 5
     request = scope("/desk/scenarios/new/", size, cookie=f"sessionid={client.cookies['sessionid'].value}")
     # The person stands in this test's transaction, which no other thread sees.
