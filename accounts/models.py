@@ -1,6 +1,7 @@
 """People, organisations, and who may do what for whom."""
 
 import uuid
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -112,7 +113,7 @@ class Membership(DecidingModel):
     started_at = models.DateTimeField(default=now, editable=False)
     ended_at = models.DateTimeField(_("离开时间"), null=True, blank=True)
 
-    objects = MembershipQuerySet.as_manager()
+    objects: ClassVar[Any] = MembershipQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("成员")

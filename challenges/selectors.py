@@ -190,10 +190,10 @@ def lists_for(user: Any) -> QuerySet[AnnualList]:
 def annual_list_for(user: Any, code: str) -> AnnualList:
     """By `2026-1`."""
     year, _dash, issue = str(code).partition("-")
-    numbers = whole_number(year, most_digits=4), whole_number(issue, most_digits=4)
-    if None in numbers:
+    in_year, number = whole_number(year, most_digits=4), whole_number(issue, most_digits=4)
+    if in_year is None or number is None:
         raise ObjectNotFound()
-    annual_list = lists_for(user).filter(year=numbers[0], issue_number=numbers[1]).first()
+    annual_list = lists_for(user).filter(year=in_year, issue_number=number).first()
     if annual_list is None:
         raise ObjectNotFound()
     return annual_list

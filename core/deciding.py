@@ -28,7 +28,7 @@ class DecidingQuerySet(models.QuerySet):
             keys = list(locked)
             if not keys:
                 return 0
-            rows = models.QuerySet(self.model, using=self.db).filter(pk__in=keys)
+            rows: Any = models.QuerySet(self.model, using=self.db).filter(pk__in=keys)
             count = rows.update(**kwargs)
             record_rows(self.model, keys)
             return count
@@ -70,7 +70,7 @@ class DecidingModel(models.Model):
     #: In these states a row that never had a digest needs none: nobody has relied on it yet.
     undecided_states: ClassVar[frozenset[str]] = frozenset()
 
-    objects = DecidingQuerySet.as_manager()
+    objects: ClassVar[Any] = DecidingQuerySet.as_manager()
 
     class Meta:
         abstract = True

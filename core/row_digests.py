@@ -57,14 +57,14 @@ def _named(keys: tuple[str, ...]) -> dict[str, bytes]:
 # --- which rows, which columns ------------------------------------------------------------------------------------
 
 
-def deciding_models() -> list[type[models.Model]]:
+def deciding_models() -> list[Any]:
     """Every model whose rows are vouched for, by table."""
     found = [model for model in apps.get_models() if hasattr(model, "not_deciding")]
     return sorted(found, key=lambda model: model._meta.label_lower)
 
 
 @lru_cache(maxsize=256)
-def deciding_columns(model: type[Any]) -> tuple[str, ...]:
+def deciding_columns(model: Any) -> tuple[str, ...]:
     """Attribute names of the columns that are vouched for; relations by keys come last."""
     columns = [
         field.attname
@@ -106,7 +106,7 @@ class Row:
     values: dict[str, Any]
 
 
-def read_rows(model: type[Any], columns: tuple[str, ...], **conditions: Any) -> Iterator[Row]:
+def read_rows(model: Any, columns: tuple[str, ...], **conditions: Any) -> Iterator[Row]:
     """Rows of `model` that fit, by key. Values as the database gives them, never as an instance remembers them."""
     plain = [name for name in columns if name not in model.deciding_relations]
     owner = model.part_of
@@ -119,7 +119,7 @@ def read_rows(model: type[Any], columns: tuple[str, ...], **conditions: Any) -> 
         yield Row(row[0], _part_of(model, values, row[-1] if owner else None), values)
 
 
-def _related(model: type[Any], name: str, keys: Sequence[int]) -> dict[int, list[int]]:
+def _related(model: Any, name: str, keys: Sequence[int]) -> dict[int, list[int]]:
     field = model._meta.get_field(name)
     source, target = field.m2m_field_name() + "_id", field.m2m_reverse_field_name() + "_id"
     pairs = field.remote_field.through.objects.filter(**{f"{source}__in": keys}).values_list(source, target)
@@ -129,7 +129,7 @@ def _related(model: type[Any], name: str, keys: Sequence[int]) -> dict[int, list
     return found
 
 
-def _part_of(model: type[Any], values: dict[str, Any], key: Any) -> str:
+def _part_of(model: Any, values: dict[str, Any], key: Any) -> str:
     if model.part_columns:
         label, key = (values[name] for name in model.part_columns)
     else:
@@ -152,7 +152,7 @@ def decides(model: type[models.Model], names: Any) -> bool:
     return names is None or any(name not in without for name in names)
 
 
-def remember_saved(sender: type[models.Model], instance: Any, created: bool, update_fields: Any, **_: Any) -> None:
+def remember_saved(sender: Any, instance: Any, created: bool, update_fields: Any, **_: Any) -> None:
     """Receiver of `post_save` of every deciding model."""
     if decides(sender, update_fields):
         # A partial save leaves other columns as they lie in the database, whatever the instance says.
@@ -160,18 +160,18 @@ def remember_saved(sender: type[models.Model], instance: Any, created: bool, upd
         record_rows(sender, [instance.pk], new=created, known=known)
 
 
-def remember_removed(sender: type[models.Model], instance: Any, **_: Any) -> None:
+def remember_removed(sender: Any, instance: Any, **_: Any) -> None:
     """Receiver of `post_delete`; cascades send it, too."""
     record_removed(sender, [instance.pk])
 
 
-def remember_related(sender: type[models.Model], instance: Any, action: str, reverse: bool, **_: Any) -> None:
+def remember_related(sender: Any, instance: Any, action: str, reverse: bool, **_: Any) -> None:
     """Receiver of `m2m_changed` of `deciding_relations`; they are only ever changed from their own side."""
     if action.startswith("post_") and not reverse:
         record_rows(type(instance), [instance.pk])
 
 
-def known_rows(model: type[Any], instances: Iterable[Any]) -> dict[int, Row]:
+def known_rows(model: Any, instances: Iterable[Any]) -> dict[int, Row]:
     """Rows as instances just written whole know them; those that left a value to the database are left out."""
     found = {}
     for instance in instances:
@@ -181,7 +181,7 @@ def known_rows(model: type[Any], instances: Iterable[Any]) -> dict[int, Row]:
     return found
 
 
-def _known_row(model: type[Any], instance: Any) -> Row | None:
+def _known_row(model: Any, instance: Any) -> Row | None:
     if model.deciding_relations or instance.get_deferred_fields():
         return None
     values = {}
@@ -244,7 +244,7 @@ def taken_together() -> Iterator[None]:
 
 
 def record_rows(
-    model: type[Any], keys: Sequence[int], *, new: bool = False, known: dict[int, Row] | None = None
+    model: Any, keys: Sequence[int], *, new: bool = False, known: dict[int, Row] | None = None
 ) -> None:
     """Take the digests of rows as they lie in the database now; `known` are those that need not be read for it.
 
@@ -258,7 +258,7 @@ def record_rows(
     _model("RowDigest").objects.bulk_create(_digests(model, keys, known, new=new), batch_size=500)
 
 
-def _digests(model: type[Any], keys: Sequence[int], known: dict[int, Row], *, new: bool = False) -> list[Any]:
+def _digests(model: Any, keys: Sequence[int], known: dict[int, Row], *, new: bool = False) -> list[Any]:
     table, columns = model._meta.label_lower, deciding_columns(model)
     name, secret = next(iter(integrity_keys().items()))
     form, moment, row_digest = form_of(table, columns), now(), _model("RowDigest")
@@ -281,12 +281,13 @@ def _digests(model: type[Any], keys: Sequence[int], known: dict[int, Row], *, ne
     ]
 
 
-def record_removed(model: type[Any], keys: Sequence[int]) -> None:
+def record_removed(model: Any, keys: Sequence[int]) -> None:
     """Say that the platform removed rows; what never had a digest needs no word."""
     table, row_digest = model._meta.label_lower, _model("RowDigest")
     gathered = _gathered.get()
-    for key in keys if gathered is not None else ():
-        gathered.pop((model, key), None)
+    if gathered is not None:
+        for key in keys:
+            gathered.pop((model, key), None)
     last = dict(row_digest.objects.filter(table=table, row__in=keys).order_by("pk").values_list("row", "part_of"))
     name, moment = next(iter(integrity_keys())), now()
     row_digest.objects.bulk_create(
@@ -363,13 +364,13 @@ class Finding:
         return LABELS[self.kind]
 
 
-def compare_all(model: type[Any]) -> Iterator[Finding]:
+def compare_all(model: Any) -> Iterator[Finding]:
     """Compare the whole table, portion by portion of keys."""
     for of_rows, of_digests in _portions(model):
         yield from _compared(model, of_rows, of_digests)
 
 
-def _portions(model: type[Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _portions(model: Any) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Conditions of rows, and of their digests, that together cover both tables."""
     keys = [
         models.QuerySet(model).aggregate(least=models.Min("pk"), most=models.Max("pk")),
@@ -399,7 +400,7 @@ def compare_part(label: str, keys: Sequence[Any]) -> Iterator[Finding]:
         yield from _compared(model, of_rows, {"part_of__in": parts})
 
 
-def _compared(model: type[Any], of_rows: dict[str, Any], of_digests: dict[str, Any]) -> Iterator[Finding]:
+def _compared(model: Any, of_rows: dict[str, Any], of_digests: dict[str, Any]) -> Iterator[Finding]:
     table = model._meta.label_lower
     last = _last_digests(table, **of_digests)
     rows = {row.key: row for row in read_rows(model, deciding_columns(model), **of_rows)}
@@ -419,7 +420,7 @@ def _last_digests(table: str, **conditions: Any) -> dict[int, Any]:
     return {one.row: one for one in found.iterator(chunk_size=2000)}
 
 
-def _judged(model: type[Any], row: Row | None, last: Any) -> str:
+def _judged(model: Any, row: Row | None, last: Any) -> str:
     if last is None:
         undecided = row is not None and row.values.get("state") in model.undecided_states
         return "" if undecided else ADDED
@@ -439,7 +440,7 @@ def _judged(model: type[Any], row: Row | None, last: Any) -> str:
     return "" if hmac.compare_digest(expected, last.digest) else CHANGED
 
 
-def _in_former_form(model: type[Any], row: Row, last: Any) -> tuple[Row | None, tuple[str, ...]]:
+def _in_former_form(model: Any, row: Row, last: Any) -> tuple[Row | None, tuple[str, ...]]:
     """The row in the columns by which its digest was made; columns that no longer exist make it incomparable."""
     form = _model("RowForm").objects.filter(name=last.form).first()
     columns = tuple(form.columns) if form else ()
@@ -452,7 +453,7 @@ def _in_former_form(model: type[Any], row: Row, last: Any) -> tuple[Row | None, 
 # --- installations that had rows before ---------------------------------------------------------------------------
 
 
-def adopt_rows(model: type[Any]) -> tuple[int, list[Finding]]:
+def adopt_rows(model: Any) -> tuple[int, list[Finding]]:
     """Take digests of rows that have none of today's form: (how many, rows refused because an older digest objects).
 
     For an upgrade: what was there before the first digest is taken over as it is, and the trail says so.

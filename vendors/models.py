@@ -1,6 +1,7 @@
 """Vendors, what they can do, and the evidence for it."""
 
 import uuid
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -169,7 +170,7 @@ class Credential(DecidingModel):
     valid_until = models.DateField(_("有效期止"), null=True, blank=True)
     attachment = models.ForeignKey(Attachment, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
-    objects = CredentialQuerySet.as_manager()
+    objects: ClassVar[Any] = CredentialQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("资质证书")

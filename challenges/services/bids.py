@@ -113,14 +113,14 @@ def _refuse_unless_open(challenge: Challenge) -> datetime:
     """
     moment = database_now()
     if challenge.state != ChallengeState.PUBLISHED or challenge.frozen_at is not None:
-        raise BiddingClosed(CLOSED_TEXT)
+        raise BiddingClosed(str(CLOSED_TEXT))
     _refuse_from_deadline_on(challenge, moment)
     return moment
 
 
 def _refuse_from_deadline_on(challenge: Challenge, moment: datetime) -> None:
     if challenge.deadline_at is None or moment >= challenge.deadline_at:
-        raise BiddingClosed(CLOSED_TEXT)
+        raise BiddingClosed(str(CLOSED_TEXT))
 
 
 # --- eligibility --------------------------------------------------------------------------------------------------

@@ -184,8 +184,8 @@ def contract_draw_up(
         setattr(project, name, value)
     project.is_race = award.decision.awards.filter(state=AwardState.AWARDED).count() > 1
     project.save()
-    project.signatures.all().delete()
-    project.milestones.all().delete()
+    ProjectSignature.objects.filter(project=project).delete()
+    Milestone.objects.filter(project=project).delete()
     Milestone.objects.bulk_create(
         [
             Milestone(
