@@ -26,7 +26,9 @@ from core.forms import (
     DateInput,
     DateTimeInput,
     LinesField,
+    OneOf,
     PageForm,
+    SomeOf,
     input_attributes,
     name_the_remedy,
     offer_classification,
@@ -122,9 +124,9 @@ class NeedForm(PageForm):
     background = text(_("背景与关键技术问题"), required=False, help_text=_("现状是什么、卡在哪里、已经试过什么。"))
     content = text(_("研究内容"), required=False, help_text=_("要攻克什么，不少于 20 个字。"), rows=7)
     expected_result = text(_("预期成果"), required=False)
-    category = forms.ModelChoiceField(label=_("领域"), queryset=Category.objects.none(), required=False)
-    industry = forms.ModelChoiceField(label=_("行业"), queryset=Industry.objects.none(), required=False)
-    region = forms.ModelChoiceField(label=_("实施地区"), queryset=Region.objects.none(), required=False)
+    category = OneOf(label=_("领域"), queryset=Category.objects.none(), required=False)
+    industry = OneOf(label=_("行业"), queryset=Industry.objects.none(), required=False)
+    region = OneOf(label=_("实施地区"), queryset=Region.objects.none(), required=False)
     duration_months = forms.IntegerField(label=_("实施周期（月）"), required=False, min_value=1, max_value=60)
     own_funding_fen = WanField(label=_("自有资金投入（万元）"), required=False)
     acceptance_method = text(_("验收方式"), required=False, rows=3)
@@ -263,7 +265,7 @@ class OpenerReplaceForm(OpenerForm):
 
 
 class ReissueForm(CommentForm):
-    programme = forms.ModelChoiceField(label=_("列入计划"), queryset=Programme.objects.none())
+    programme = OneOf(label=_("列入计划"), queryset=Programme.objects.none())
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -271,7 +273,7 @@ class ReissueForm(CommentForm):
 
 
 class ScenarioForm(PageForm):
-    scenario = forms.ModelChoiceField(
+    scenario = OneOf(
         label=_("在榜的“技术攻关”类需求"),
         queryset=Scenario.objects.none(),
         help_text=_("转入后原需求结束对接，页面上互相链接；最终文本仍由需求单位确认。"),
@@ -450,7 +452,7 @@ class ExpertForm(PageForm):
     kind = forms.ChoiceField(label=_("类别"), choices=ExpertKind.choices)
     title = forms.CharField(label=_("职称"), max_length=40)
     years = forms.IntegerField(label=_("从业年限"), min_value=0, max_value=80)
-    areas = forms.ModelMultipleChoiceField(
+    areas = SomeOf(
         label=_("专业领域"), queryset=Category.objects.none(), widget=forms.CheckboxSelectMultiple, required=False
     )
     username = forms.CharField(label=_("登录用户名"), max_length=150, required=False)

@@ -33,6 +33,28 @@ class PageForm(forms.Form):
         refuse(self, error)
 
 
+class OneOf(forms.ModelChoiceField):
+    """A row to choose. A key that no database can hold names none of them; Django lets SQLite's refusal through."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except OverflowError as error:
+            message = self.error_messages["invalid_choice"]
+            raise forms.ValidationError(message, code="invalid_choice", params={"value": value}) from error
+
+
+class SomeOf(forms.ModelMultipleChoiceField):
+    """Rows to choose, as `OneOf`."""
+
+    def _check_values(self, value: Any) -> Any:
+        try:
+            return super()._check_values(value)
+        except OverflowError as error:
+            message = self.error_messages["invalid_choice"]
+            raise forms.ValidationError(message, code="invalid_choice", params={"value": ""}) from error
+
+
 def rows_form(rows: type[forms.BaseFormSet], posted: Any, *, prefix: str, initial: Any = None) -> forms.BaseFormSet:
     """A set of like rows: bound to what was posted (`core.pages.posted`), or filled with what is stored.
 

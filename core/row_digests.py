@@ -243,9 +243,7 @@ def taken_together() -> Iterator[None]:
     _model("RowDigest").objects.bulk_create(digests, batch_size=500)
 
 
-def record_rows(
-    model: Any, keys: Sequence[int], *, new: bool = False, known: dict[int, Row] | None = None
-) -> None:
+def record_rows(model: Any, keys: Sequence[int], *, new: bool = False, known: dict[int, Row] | None = None) -> None:
     """Take the digests of rows as they lie in the database now; `known` are those that need not be read for it.
 
     Belongs into the transaction of the change. A row that nobody relies on yet (`undecided_states`) gets none until

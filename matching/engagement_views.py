@@ -16,7 +16,7 @@ from accounts.enums import Role
 from accounts.permissions import acts_for, has_role
 from core import slots
 from core.errors import DomainError
-from core.forms import DateInput, PageForm
+from core.forms import DateInput, OneOf, PageForm
 from core.money import UnreadableAmount, format_fen, parse_amount
 from core.pages import page_of, posted
 from core.transitions import available_actions
@@ -35,7 +35,7 @@ LARGEST_CONTRACT = 20 << 20
 
 
 class InterestForm(PageForm):
-    capability = forms.ModelChoiceField(label=gettext_lazy("以哪项能力对接"), queryset=None, required=False)
+    capability = OneOf(label=gettext_lazy("以哪项能力对接"), queryset=None, required=False)
     message = forms.CharField(
         label=gettext_lazy("意向说明"),
         widget=forms.Textarea(attrs={"rows": 6}),

@@ -1,5 +1,6 @@
 """Writes: tell people, mark as read, choose, send."""
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from email.utils import parseaddr
@@ -137,7 +138,9 @@ def _unsubscribe_address(notification: Notification) -> str:
 def _message_id(delivery: Delivery) -> str:
     """The same for every attempt, so that a mail server which got it twice can tell; no number to count by."""
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-    return delivery.message_id or f"<notification-{opaque(delivery).hex}@{domain}>"
+    # Short enough that the header stays on one line: a folded one is not found again in every server's log.
+    name = base64.b32encode(opaque(delivery).bytes).decode().rstrip("=").lower()
+    return delivery.message_id or f"<{name}@{domain}>"
 
 
 def _mail(delivery: Delivery) -> EmailMessage:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import OrganisationKind, OrganisationState
 from accounts.models import Organisation
-from core.forms import DateInput, DateTimeInput, LinesField, PageForm, input_attributes, offer_classification
+from core.forms import DateInput, DateTimeInput, LinesField, PageForm, SomeOf, input_attributes, offer_classification
 from core.models import TechnologyTag
 from core.quarters import Quarter
 from scenarios.enums import Restriction, ScenarioState, ScenarioType
@@ -88,7 +88,7 @@ class ScenarioSectionForm(forms.ModelForm):
     restricts_by = forms.MultipleChoiceField(
         label=_("限制性条件"), choices=Restriction.choices, widget=forms.CheckboxSelectMultiple, required=False
     )
-    tags = forms.ModelMultipleChoiceField(
+    tags = SomeOf(
         label=_("技术标签"),
         queryset=TechnologyTag.objects.filter(retired=False),
         widget=forms.CheckboxSelectMultiple,

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from core.enums import RegionLevel
-from core.forms import DateInput, PageForm, input_attributes, offer_classification, region_choices
+from core.forms import DateInput, PageForm, SomeOf, input_attributes, offer_classification, region_choices
 from core.models import Region, TechnologyTag
 from vendors.enums import CredentialKind
 from vendors.models import Capability, VendorProfile
@@ -72,13 +72,13 @@ class CapabilitySectionForm(forms.ModelForm):
     needed_fields = frozenset({"title", "category", "description"})
     field_examples = EXAMPLES
 
-    tags = forms.ModelMultipleChoiceField(
+    tags = SomeOf(
         label=_("技术标签"),
         queryset=TechnologyTag.objects.filter(retired=False),
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
-    service_regions = forms.ModelMultipleChoiceField(
+    service_regions = SomeOf(
         label=_("服务地区"),
         queryset=Region.objects.filter(level=RegionLevel.CITY),
         widget=forms.CheckboxSelectMultiple,

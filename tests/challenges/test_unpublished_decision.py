@@ -24,7 +24,10 @@ def decided(stage: make.Stage) -> tuple[Challenge, Any]:
         bids.challenges_freeze_due()
         make.open_envelopes(stage, challenge, EnvelopeKind.TECHNICAL)
         make.pass_formal_check(stage, challenge)
-        make.review_bids(stage, challenge)
+        # Clearly ahead: between equal sums the lot would decide.
+        strengths = {"中榜公司": {"technology": 55, "team": 35}, "落榜公司": {"technology": 45, "team": 30}}
+        names = challenge.bids.values_list("public_id", "organisation__name")
+        make.review_bids(stage, challenge, {str(key): strengths[name] for key, name in names})
         make.decide(stage, challenge, [make.winner(decision.ranked_results(challenge)[0].bid)])
     challenge.refresh_from_db()
     assert challenge.state == ChallengeState.DECIDED

@@ -11,6 +11,7 @@ from accounts.enums import Role
 from core import relay
 from core.errors import InvalidInput, ObjectNotFound, ServiceUnavailable
 from core.models import OutboxDelivery, OutboxEvent
+from core.opaque import opaque
 from notifications import selectors, services
 from notifications.catalogue import MESSAGES
 from notifications.enums import Group
@@ -157,7 +158,7 @@ def test_everybody_reads_their_own_only(person):
     (theirs,) = tell(other)
     assert [row.pk for row in selectors.notifications_of(person)] == [mine.pk]
     with pytest.raises(ObjectNotFound):
-        selectors.notification_for(person, theirs.pk)
+        selectors.notification_for(person, opaque(theirs))
     assert services.mark_read(acting_user=person, notification_ids=[mine.pk, theirs.pk]) == 1
     assert (selectors.unread_count(person), selectors.unread_count(other)) == (0, 1)
     assert services.mark_read(acting_user=other) == 1

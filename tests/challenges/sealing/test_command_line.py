@@ -98,7 +98,9 @@ def test_nothing_is_overwritten_and_a_failed_seal_leaves_nothing(files: tuple[Pa
     assert done.returncode == 2
     assert "已存在" in done.stderr
     assert (folder / "out" / "technical.sealed").read_bytes() == before
-    (folder / "price.json").write_text(json.dumps({"note": "x" * 5000}), encoding="utf-8")
+    items = [{"name": "设备" * 50, "amount_fen": 1}] * 40
+    price = {"total_fen": 40, "grant_fen": 40, "own_fen": 0, "items": items}
+    (folder / "price.json").write_text(json.dumps(price), encoding="utf-8")
     done = run(
         *("seal", "--call", folder / "call.json", "--bid", folder / "bid.json", "--price", folder / "price.json"),
         *("--out", folder / "second"),
