@@ -4,8 +4,8 @@ import pytest
 from django import forms
 
 from accounts.models import Organisation
-from core.forms import PageForm, input_attributes
-from core.models import Category
+from core.forms import OneOf, PageForm, SomeOf, input_attributes
+from core.models import Category, Region
 from scenarios.forms import SECTIONS, ScenarioSectionForm
 from tests.factories import make_scenario
 from vendors.forms import SECTIONS as CAPABILITY_SECTIONS
@@ -26,6 +26,13 @@ class _Chosen(PageForm):
     wanted = forms.ModelChoiceField(Category.objects.all(), required=False)
     free = forms.ModelChoiceField(Category.objects.all(), required=False)
     named = forms.ModelChoiceField(Category.objects.all(), required=False, empty_label="不限")
+
+
+@pytest.mark.parametrize("key", ["9" * 30, "-" + "9" * 30, "²", "x", ""])
+def test_a_key_that_no_database_can_hold_is_no_choice(key):
+    for field in (OneOf(Region.objects.all()), SomeOf(Region.objects.all())):
+        with pytest.raises(forms.ValidationError):
+            field.clean([key] if isinstance(field, SomeOf) else key)
 
 
 def test_an_empty_choice_says_whether_something_has_to_be_chosen():
