@@ -65,3 +65,18 @@ class ErrorResponse415Serializer(serializers.Serializer):
 
     type = serializers.ChoiceField(choices=CLIENT)
     errors = RefusalSerializer(many=True)
+
+
+def shapes_by_viewer(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Hook of drf-spectacular: an answer with several shapes fits any of them, not exactly one.
+
+    What an owner reads has every field that everybody reads, and more; so it fits both descriptions.
+    """
+    for component in result.get("components", {}).get("schemas", {}).values():
+        if (
+            "oneOf" in component
+            and "discriminator" not in component
+            and all("$ref" in one for one in component["oneOf"])
+        ):
+            component["anyOf"] = component.pop("oneOf")
+    return result

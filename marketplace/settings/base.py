@@ -253,7 +253,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "POSTPROCESSING_HOOKS": ["drf_standardized_errors.openapi_hooks.postprocess_schema_enums"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_standardized_errors.openapi_hooks.postprocess_schema_enums",
+        "core.api.schema.shapes_by_viewer",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "ScenarioStateEnum": "scenarios.enums.ScenarioState",
         "QuarterlyListStateEnum": "scenarios.enums.QuarterlyListState",
