@@ -4,6 +4,8 @@ drf-standardized-errors would describe 400, 401, 403 and 404 by the codes of Dja
 codes of their own (`core.errors`), and clients are to rely on those. A test compares answers with this description.
 """
 
+from typing import Any
+
 from rest_framework import serializers
 
 CLIENT = [("client_error", "Client Error")]
@@ -73,10 +75,7 @@ def shapes_by_viewer(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     What an owner reads has every field that everybody reads, and more; so it fits both descriptions.
     """
     for component in result.get("components", {}).get("schemas", {}).values():
-        if (
-            "oneOf" in component
-            and "discriminator" not in component
-            and all("$ref" in one for one in component["oneOf"])
-        ):
+        shapes = component.get("oneOf", [])
+        if shapes and "discriminator" not in component and all("$ref" in shape for shape in shapes):
             component["anyOf"] = component.pop("oneOf")
     return result
