@@ -49,7 +49,7 @@ class SomeOf(forms.ModelMultipleChoiceField):
 
     def _check_values(self, value: Any) -> Any:
         try:
-            return super()._check_values(value)
+            return super()._check_values(value)  # type: ignore[misc]  # the stubs do not name it
         except OverflowError as error:
             message = self.error_messages["invalid_choice"]
             raise forms.ValidationError(message, code="invalid_choice", params={"value": ""}) from error
