@@ -31,6 +31,7 @@ install: $(STAMP) $(MODULES) ## Virtual environment, packages, browser modules
 # The printed accounts sign in with their password alone: made for a look, never for real data. Empty: as in production.
 DEMO_WITHOUT_SECOND_FACTOR ?= 1
 run: export DEMO_WITHOUT_SECOND_FACTOR := $(DEMO_WITHOUT_SECOND_FACTOR)
+run: export SITE_ADDRESS := $(or $(SITE_ADDRESS),http://$(HOST):$(PORT))
 run: install ## Start everything at http://127.0.0.1:8000 with demo data on first use
 	@$(MANAGE) prepare --demo
 	@exec $(MANAGE) serve --host $(HOST) --port $(PORT)

@@ -19,7 +19,9 @@ class AccountAdapter(DefaultAccountAdapter):
     """Chinese user names are welcome; signing in is counted by us; links in mails begin with SITE_ADDRESS."""
 
     error_messages = DefaultAccountAdapter.error_messages | {
-        "too_many_login_attempts": _("尝试次数过多，请一分钟后再试。"),
+        # Of our own count (accounts.sign_in), and of allauth's for wrong second factors.
+        "slowed_down": _("尝试次数过多，请一分钟后再试。"),
+        "too_many_login_attempts": _("尝试次数过多，请五分钟后再试。"),
         "username_password_mismatch": _("用户名、邮箱或密码不正确。"),
         "email_password_mismatch": _("用户名、邮箱或密码不正确。"),
     }
@@ -31,7 +33,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """
         name = sign_in.name_for_counting(request, credentials)
         if sign_in.must_wait(request, name):
-            raise self.validation_error("too_many_login_attempts")
+            raise self.validation_error("slowed_down")
         person = authenticate(request, **credentials)
         if person is None:
             sign_in.count_failure(request, name)
@@ -60,6 +62,10 @@ def _site(address: str) -> dict[str, str]:
 
 class SecondFactorAdapter(DefaultMFAAdapter):
     """Who needs a second factor cannot take the last one away."""
+
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": _("口令不正确，或者刚刚用过。每个口令只能用一次，请等下一个口令出现后再输入。"),
+    }
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
         person = authenticator.user

@@ -117,6 +117,9 @@ BENCHMARKS = {"open": bench_open, "verify": bench_verify, "browser": bench_brows
 if __name__ == "__main__":
     if sys.argv[1:2] == ["open-child"]:
         open_child(Path(sys.argv[2]))
-    else:
+    elif set(sys.argv[1:]) <= BENCHMARKS.keys():
         for chosen in sys.argv[1:] or BENCHMARKS:
             BENCHMARKS[chosen]()
+    else:
+        print(__doc__)
+        sys.exit(0 if "--help" in sys.argv else 2)

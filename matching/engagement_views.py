@@ -238,7 +238,12 @@ def act(request: HttpRequest, public_id: Any, step: str) -> HttpResponse:
             form.data = form.data.copy() | {"seen": terms_digest(found, step)}
             form.refuse(error)
         else:
-            messages.success(request, _("已办理：%s。") % ENGAGEMENT_MACHINE[step].label)
+            before = found.state
+            found.refresh_from_db()
+            if step in TERMS and found.state == before:
+                messages.success(request, _("已确认“%s”。对方确认同一份内容后生效。") % ENGAGEMENT_MACHINE[step].label)
+            else:
+                messages.success(request, _("已办理：%s。") % ENGAGEMENT_MACHINE[step].label)
             return redirect("matching:engagement", found.public_id)
     return render(
         request,

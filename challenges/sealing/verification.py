@@ -322,7 +322,12 @@ def _check_receipts(record: _Record, anchors: Anchors, report: Report) -> None:
             subject = f"{body['bid']} v{body['version']}"
             place = places.get((RECEIVED if received else WITHDRAWN, body_digest(body, record.suite)))
             on_chain = place is not None and place.previous_head == body["previous_head"]
-            report.add("receipt", subject, on_chain, "回执有效，并在链上。", "回执有效，但不在链上：标书被删除或改动。")
+            missing = (
+                "回执有效，但不在链上：标书被删除或改动。"
+                if body["challenge"] == record.challenge
+                else "这张回执属于另一项榜单，与本记录无关：请选择那一项榜单的记录。"
+            )
+            report.add("receipt", subject, on_chain, "回执有效，并在链上。", missing)
         except (SealingError, KeyError, TypeError, ValueError) as error:
             detail = error.message if isinstance(error, SealingError) else "回执结构不正确。"
             report.add("receipt", subject, False, "", detail)

@@ -10,6 +10,8 @@ const CHECKS = {
   format: "文件格式",
   chain: "事件链：没有删改、插入或调换",
   head: "链头签名",
+  clock: "数据库时钟的回拨",
+  in_office: "参与开启的人员当时在任",
   signing_key: "平台签名公钥前后一致",
   call: "榜单公布的规则和密钥",
   officer_key: "开启人的公钥与指纹",

@@ -240,7 +240,10 @@ async function checkReceipts({ raw, signingKey }, anchors, report) {
       subject = `${body.bid} v${body.version}`;
       const place = places.get(`${received ? "bid_received" : "bid_withdrawn"} ${bodyDigest(body)}`);
       const onChain = place !== undefined && place.previous_head === body.previous_head;
-      report.add("receipt", subject, onChain, "回执有效，并在链上。", "回执有效，但不在链上：标书被删除或改动。");
+      const missing = body.challenge === raw.challenge
+        ? "回执有效，但不在链上：标书被删除或改动。"
+        : "这张回执属于另一项榜单，与本记录无关：请选择那一项榜单的记录。";
+      report.add("receipt", subject, onChain, "回执有效，并在链上。", missing);
     } catch (error) {
       report.add("receipt", subject, false, "", error instanceof SealingError ? error.message : "回执结构不正确。");
     }

@@ -11,7 +11,10 @@ from challenges.services.retention import content_keys_rewrap
 
 
 class Command(BaseCommand):
-    help = "用 CONTENT_KEYS 中的第一把密钥重新包裹全部数据密钥；完成后可以撤下旧密钥。可重复执行。"
+    help = (
+        "用 CONTENT_KEYS 中的第一把密钥重新包裹全部数据密钥；完成后可以撤下旧密钥。可重复执行。"
+        "例：manage.py rewrap_content_keys"
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

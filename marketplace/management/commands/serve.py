@@ -33,6 +33,8 @@ class Command(BaseCommand):
                     % {"host": host, "port": port, "reason": error.strerror},
                     returncode=2,
                 ) from error
+        if settings.EMAIL_BACKEND.endswith("filebased.EmailBackend"):
+            self.stdout.write(_("邮件不外发，存为文件：%s") % settings.EMAIL_FILE_PATH)
         if not settings.SECOND_FACTOR_REQUIRED:
             self.stdout.write(_("注意：两步验证已用 DEMO_WITHOUT_SECOND_FACTOR 关闭，仅供演示，不得存放真实数据。"))
         self.stdout.write(_("网站：http://%(host)s:%(port)d/  按 Ctrl+C 停止") % {"host": host, "port": port})

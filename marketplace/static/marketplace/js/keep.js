@@ -38,6 +38,8 @@ const keeps = (form) =>
   form.querySelector("textarea, select, input:not([type=hidden], [type=password], [type=file])");
 
 if (location.pathname.startsWith("/account/login/")) sessionStorage.setItem(SIGNED_OUT, "yes");
+// A page that reports a success was reached by a form that was taken.
+const taken = document.querySelector(".notices .notice-success") !== null;
 const wasSignedOut = sessionStorage.getItem(SIGNED_OUT) === "yes" && "signedIn" in document.body.dataset;
 
 [...document.querySelectorAll("form")].filter(keeps).forEach((form, position) => {
@@ -49,7 +51,7 @@ const wasSignedOut = sessionStorage.getItem(SIGNED_OUT) === "yes" && "signedIn" 
   const kept = sessionStorage.getItem(entry);
   if (!kept) return;
   const guarded = "guard" in form.dataset || "autosave" in form.dataset;
-  if (kept === typed(form) || !(wasSignedOut || guarded)) {
+  if (taken || kept === typed(form) || !(wasSignedOut || guarded)) {
     sessionStorage.removeItem(entry);
     return;
   }
