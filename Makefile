@@ -40,11 +40,13 @@ test: install ## Everything, on the embedded default
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 DRILLS := tests/production/test_drills.py tests/search/test_drills.py tests/challenges/test_seal_processes.py
+#: Knows neither database nor server: `make test` has run it.
+NO_SERVER := tests/challenges/sealing
 #: What waits for, kills or measures processes runs by itself, one after the other.
 ALONE := tests/production $(DRILLS)
 
 test-services: install ## The whole suite on real servers (`make services` first, then `eval "$$(drills/services env)"`)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore %) $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore %) $(NO_SERVER:%=--ignore %) $(ARGS)
 	@$(BIN)/python -m pytest tests/production --ignore tests/production/test_drills.py $(ARGS)
 
 test-drills: install ## The drills in short: kills, outages, doubles (`make services` first, as above)
