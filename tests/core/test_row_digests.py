@@ -27,9 +27,11 @@ def as_the_database_s_master():
     guarded = connection.vendor == "postgresql"
     with connection.cursor() as cursor:
         if guarded:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute("ALTER TABLE core_rowdigest DISABLE TRIGGER row_digest_append_only")
         yield
         if guarded:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute("ALTER TABLE core_rowdigest ENABLE TRIGGER row_digest_append_only")
 
 
