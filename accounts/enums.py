@@ -54,7 +54,7 @@ class Role(models.TextChoices):
 #: One account holds at most one of these and no other role (三员分立, domain.md §5.7).
 ADMINISTRATOR_ROLES = frozenset({Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR})
 
-#: Roles that decide, open, score, review or keep the platform: these sign in with two factors (issue 11, H4).
+#: Roles that decide, open, score, review or keep the platform: these sign in with two factors (ADR 0012).
 SECOND_FACTOR_ROLES = frozenset(
     {
         Role.FIRST_REVIEWER,

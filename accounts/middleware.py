@@ -151,7 +151,7 @@ class SecondFactorMiddleware:
 
 
 class SuspendedOrganisationMiddleware:
-    """Who acts for a suspended organisation reads, and changes nothing but what concerns themselves (issue 11).
+    """Who acts for a suspended organisation reads, and changes nothing but what concerns themselves (ADR 0012).
 
     Services refuse by the roles, which are none there; this is the wall around what asks for no role.
     """

@@ -133,7 +133,7 @@ class MembershipInvitation(DecidingModel):
     """An organisation asks a person to become its member; only the person's own acceptance makes the membership.
 
     `person` is empty where nobody goes by the name that was typed: such an invitation looks the same to whoever made
-    it and lapses like any other, so that inviting tells nobody which accounts there are (issue 11, C3).
+    it and lapses like any other, so that inviting tells nobody which accounts there are (ADR 0012).
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

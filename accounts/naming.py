@@ -1,4 +1,4 @@
-"""Names that read like an authority's: registered under a neutral name until a reviewer has looked (issue 11).
+"""Names that read like an authority's: registered under a neutral name until a reviewer has looked (ADR 0012).
 
 Two names are compared as a reader would take them: width, case, spaces, brackets and invisible characters do not
 count, nor do 省 and 市 behind a place, nor a character that looks like another or is its traditional form.

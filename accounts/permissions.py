@@ -21,7 +21,7 @@ def is_signed_in(user: Any) -> bool:
 def current_roles(user: Any) -> frozenset[str]:
     """Roles the person holds in the current organisation; cached on the user object until `forget_roles`.
 
-    None in a suspended one: its people read what is theirs and do nothing, whatever they were given (issue 11).
+    None in a suspended one: its people read what is theirs and do nothing, whatever they were given (ADR 0012).
     """
     if not is_signed_in(user) or user.current_organisation_id is None:
         return frozenset()

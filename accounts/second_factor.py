@@ -1,4 +1,4 @@
-"""The second factor: who needs one, who has one, and whether this session was shown it (issue 11, H4; security.md C).
+"""The second factor: who needs one, who has one, and whether this session was shown it (ADR 0012).
 
 Roles that decide, open, score, review or keep the platform need one, whichever organisation they act for now. Other
 apps add their own reasons with `also_required_by`.

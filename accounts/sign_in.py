@@ -1,7 +1,7 @@
 """Signing in: one hash whoever asks, one account however it is named, slowed down and never locked out everywhere.
 
 What an attempt costs and what it answers depends on nothing but whether name and password are right: not on whether
-there is such a name, whether the account is disabled, or whether a name or an address was typed (issue 11).
+there is such a name, whether the account is disabled, or whether a name or an address was typed (ADR 0012).
 """
 
 import hashlib

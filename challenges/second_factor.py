@@ -1,4 +1,4 @@
-"""Whoever opens bids signs in with two factors, whatever role they hold beside it (issue 11, H4)."""
+"""Whoever opens bids signs in with two factors, whatever role they hold beside it (ADR 0012)."""
 
 from accounts.models import User
 from accounts.second_factor import also_required_by

@@ -15,7 +15,7 @@ from vendors.enums import CapabilityState
 from vendors.models import PUBLIC_STATES, Capability, VendorProfile
 from vendors.permissions import may_edit_profile
 
-#: What nobody outside sees: offers of an organisation that has been stopped leave the shelf with it (issue 11).
+#: What nobody outside sees: offers of an organisation that has been stopped leave the shelf with it (ADR 0012).
 STOPPED = Q(vendor__organisation__state=OrganisationState.SUSPENDED)
 _CODE = re.compile(r"^C\d{6,}$")
 

@@ -235,7 +235,7 @@ class SuspicionHint(DecidingModel):
 
 
 class MembershipLook(DecidingModel):
-    """A supervisor's second look at a membership that began after a challenge was published (issue 11, C3).
+    """A supervisor's second look at a membership that began after a challenge was published (ADR 0012).
 
     `counts`: an interest that keeps the person from the deciding side. Without a look it does not count.
     """

@@ -1,4 +1,4 @@
-"""The supervisor's second look at memberships that began while a challenge was running (issue 11, C3)."""
+"""The supervisor's second look at memberships that began while a challenge was running (ADR 0012)."""
 
 from dataclasses import dataclass
 from uuid import UUID
