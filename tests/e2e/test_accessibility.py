@@ -5,6 +5,7 @@ import io
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core.management import call_command
+from playwright.sync_api import expect
 
 from accounts.enums import OrganisationKind, Role
 from accounts.invitations import member_invite
@@ -169,6 +170,7 @@ def test_reading_aids(open_page, places, option):
     page = open_page(width=WIDTHS["phone"], bypass_csp=True)
     page.goto("/about/")
     page.click(f"button[value={option}]")
+    expect(page.locator(f"button[value={option}][aria-pressed=true]")).to_have_count(1)
     assert faults(page, PUBLIC, places) == []
 
 
@@ -176,7 +178,7 @@ def test_refused_form_moves_the_focus_to_its_summary_and_stays_accessible(open_p
     page = open_page(make_person(Role.DEMAND_SUBMITTER), bypass_csp=True)
     page.goto("/desk/scenarios/new/")
     page.click("button:text('建立草稿')")
-    assert page.evaluate("document.activeElement.id") == "error-summary"
+    expect(page.locator("#error-summary")).to_be_focused()
     assert Axe().run(page, options=OPTIONS).violations_count == 0
     page.click("#error-summary a")
-    assert page.evaluate("document.activeElement.name") == "title"
+    expect(page.locator("input[name=title]")).to_be_focused()

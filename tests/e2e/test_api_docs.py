@@ -2,6 +2,7 @@
 complaint of the browser about the policy)."""
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -13,5 +14,5 @@ def test_operations_are_read_without_a_violation(open_page, scripts):
     page.click("footer >> text=开放接口")
     operation = page.locator("details#scenarios_create")
     operation.locator("summary").click()
-    assert operation.locator("td", has_text="body").first.is_visible()
-    assert page.locator("details.operation").count() > 30
+    expect(operation.locator("td", has_text="body").first).to_be_visible()
+    expect(page.locator("details.operation").nth(30)).to_be_attached()

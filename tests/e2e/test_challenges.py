@@ -585,7 +585,7 @@ def test_drafts_of_colleagues_broken_networks_and_second_windows(open_page, tmp_
     # A colleague opens the same draft with the same passphrase, and saves first.
     open_draft(other, challenge)
     other.click(".task-list >> text=技术方案与路线")
-    assert other.get_by_label("技术方案").input_value() == "甲写的方案"
+    expect(other.get_by_label("技术方案")).to_have_value("甲写的方案")
     enter(other, "技术方案", "乙改过的方案")
     enter(other, "技术路线", "乙写的路线")
     other.click("text=返回标书内容 >> nth=0")
@@ -600,7 +600,7 @@ def test_drafts_of_colleagues_broken_networks_and_second_windows(open_page, tmp_
     page.click("text=按所选内容继续")
     saved(page)
     page.click(".task-list >> text=技术方案与路线")
-    assert page.get_by_label("技术方案").input_value() == "乙改过的方案"
+    expect(page.get_by_label("技术方案")).to_have_value("乙改过的方案")
     page.click("text=← 返回标书内容")
 
     # The network goes; what is typed outlives even the window.
@@ -619,7 +619,7 @@ def test_drafts_of_colleagues_broken_networks_and_second_windows(open_page, tmp_
     page.click("button:text('打开草稿')")
     saved(page)
     page.click(".task-list >> text=负责人与团队")
-    assert page.get_by_label("项目负责人").input_value() == "离线时写的王工"
+    expect(page.get_by_label("项目负责人")).to_have_value("离线时写的王工")
 
     # Two windows: the second is told, and nothing is handed in twice.
     write_bid_from_list(page)

@@ -9,7 +9,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.backends.db import SessionStore
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from accounts import session_limits
 from accounts.enums import Role
@@ -54,7 +54,8 @@ def test_a_code_generator_is_set_up_at_the_first_sign_in(open_page, width):
     page.click("main form button")
     page.wait_for_url("**/2fa/totp/activate/")
     looked_at(page, f"totp-{width}")
-    assert page.locator("main img").evaluate("image => image.naturalWidth > 100")
+    expect(page.locator("main img")).to_have_js_property("complete", True)
+    expect(page.locator("main img")).not_to_have_js_property("naturalWidth", 0)
     secret = page.input_value("#authenticator_secret")
     page.fill("input[name=code]", format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
     page.click("main form button")
@@ -108,7 +109,7 @@ def test_a_passkey_is_set_up_and_signs_in(open_page, live_server):
     looked_at(page, "authenticate")
     page.click("#mfa_webauthn_authenticate")
     page.wait_for_url("**/desk/")
-    assert page.locator("h1").inner_text() == "工作台"
+    expect(page.locator("h1")).to_have_text("工作台")
 
 
 def left_alone(person, seconds: int) -> None:
@@ -127,12 +128,12 @@ def test_the_browser_warns_and_one_click_stays(open_page, settings, width):
     warning = page.locator("#session-warning")
     warning.wait_for(state="visible")
     assert warning.get_attribute("aria-live") == "assertive"
-    assert "后过期" in warning.inner_text()
-    assert page.evaluate("document.activeElement.textContent") == "继续使用"
+    expect(warning).to_contain_text("后过期")
+    expect(warning.get_by_text("继续使用")).to_be_focused()
     looked_at(page, f"session-warning-{width}")
     page.keyboard.press("Enter")
     warning.wait_for(state="hidden")
-    assert page.input_value("input[name=name]") == "写到一半的名称"
+    expect(page.locator("input[name=name]")).to_have_value("写到一半的名称")
     kept = SessionStore(UserSession.objects.get(user=person).session_key)
     assert session_limits.moment_now() - kept[session_limits.SEEN_AT] < 60
 
@@ -150,9 +151,9 @@ def test_what_was_typed_comes_back_after_the_session_ended(open_page, scripts):
     page.fill("input[name=password]", PASSWORD)
     page.click("main form button")
     page.wait_for_url("**/desk/account/kept-form/")
-    assert "统计系统接口" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("统计系统接口")
     looked_at(page, f"kept-form-{scripts}")
     page.get_by_role("button", name="继续提交").click()
     page.wait_for_url("**/desk/account/tokens/")
-    assert "令牌已生成" in page.locator("main").inner_text()
+    expect(page.locator("main")).to_contain_text("令牌已生成")
     assert person.access_tokens.get().name == "统计系统接口"
