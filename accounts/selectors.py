@@ -1,11 +1,13 @@
 """Reads about people and organisations; every list takes the viewer."""
 
+from collections.abc import Iterable
+from copy import copy
 from typing import Any
 
 from django.db.models import QuerySet
 
 from accounts.enums import OrganisationState, Role
-from accounts.models import AccessToken, Membership, Organisation, User
+from accounts.models import AccessToken, Membership, Organisation, RoleGrant, User
 from accounts.permissions import (
     has_role,
     is_member,
@@ -78,3 +80,28 @@ def people_with_role(role: str, organisation: Organisation | None = None) -> Que
     if organisation is not None:
         people = people.filter(memberships__organisation=organisation)
     return people.distinct().order_by("pk")
+
+
+def acting_people(*roles: str, organisations: Iterable[int] | None = None) -> list[User]:
+    """Active people who hold one of `roles`, once for each organisation in which they do, acting for it.
+
+    In memory only: the person's own choice of organisation is another matter, so never save these. `organisations`
+    (keys) narrows them. For asking selectors what waits for whom.
+    """
+    grants = RoleGrant.objects.filter(
+        role__in=roles, membership__ended_at__isnull=True, membership__user__is_active=True
+    )
+    if organisations is not None:
+        grants = grants.filter(membership__organisation_id__in=organisations)
+    memberships = {grant.membership_id: grant.membership for grant in grants.select_related(*_ACTING).order_by("pk")}
+    return [acting_for(membership) for membership in memberships.values()]
+
+
+_ACTING = ("membership__user", "membership__organisation", "membership__organisation__region")
+
+
+def acting_for(membership: Membership) -> User:
+    """The member as somebody who acts for that organisation now; in memory only."""
+    person = copy(membership.user)
+    person.current_organisation = membership.organisation
+    return person

@@ -11,11 +11,11 @@ class MarketplaceConfig(AppConfig):
     verbose_name = _("平台")
 
     def ready(self) -> None:
-        """Bring in every app's handlers, jobs and slot fillers, so that a new app needs no entry anywhere.
+        """Bring in every app's handlers, jobs, duties and slot fillers, so that a new app needs no entry anywhere.
 
         Where there is a broker, commits wake the workers; the embedded installation never loads Celery.
         """
-        autodiscover_modules("handlers", "challenge_handlers", "slots")
+        autodiscover_modules("handlers", "challenge_handlers", "todos", "todo_handlers", "slots")
         if getattr(settings, "BROKER_URL", ""):
             import_module("marketplace.tasks")
             import_module("core.outbox").on_published(import_module("marketplace.celery").wake)

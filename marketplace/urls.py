@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from marketplace import operations_views, views
+from marketplace import desk_views, operations_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -12,7 +12,7 @@ urlpatterns = [
     path("site-map/", views.site_map, name="site_map"),
     path("accessibility/", views.accessibility, name="accessibility"),
     path("styleguide/", views.styleguide, name="styleguide"),
-    path("desk/", views.desk, name="desk"),
+    path("desk/", desk_views.desk, name="desk"),
     path("desk/operations/", operations_views.page, name="operations"),
     path("desk/operations/retry/<uuid:name>/", operations_views.retry_delivery, name="retry_delivery"),
     path("desk/operations/mail/<uuid:name>/", operations_views.decide_mail, name="decide_mail"),

@@ -6,29 +6,22 @@ from typing import Any
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from accounts import selectors as account_selectors
-from accounts.enums import Role
-from accounts.invitations import invitations_to
-from accounts.permissions import has_role, may_read_audit, organisation_of
+from accounts.permissions import may_read_audit
 from challenges import selectors as challenge_selectors
 from core import audit
-from core.clock import today
-from core.enums import DeliveryState, RegionLevel
+from core.enums import RegionLevel
 from core.errors import NotPermitted
-from core.models import AuditAnchor, AuditEntry, Category, OutboxDelivery
+from core.models import AuditAnchor, AuditEntry, Category
 from core.pages import back_to, page_of
 from marketplace import operations
 from marketplace.context import OPTIONS, OPTIONS_COOKIE, interface_options
 from marketplace.styleguide import specimens
 from scenarios import selectors as scenario_selectors
-from scenarios.enums import QuarterlyListState, ScenarioState
 from vendors import selectors as vendor_selectors
-from vendors.enums import CapabilityState
 
 COOKIE_AGE = 365 * 24 * 3600
 HOME_ITEMS = 12
@@ -131,138 +124,6 @@ def accessibility(request: HttpRequest) -> HttpResponse:
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """The form's secret was missing or old: nothing was stored."""
     return render(request, "errors/csrf.html", status=403)
-
-
-# --- the desk ----------------------------------------------------------------------------------------------------
-
-
-@never_cache
-@require_safe
-def desk(request: HttpRequest) -> HttpResponse:
-    """What waits for this person in the organisation they act for, one panel per role they hold there."""
-    user = request.user
-    context: dict[str, Any] = {
-        "panels": [],
-        "has_organisation": organisation_of(user) is not None,
-        "invitations": invitations_to(user)[:DESK_ROWS],
-    }
-    for roles, build in DESK_PANELS:
-        if has_role(user, *roles):
-            context["panels"].append(build(user))
-    if context["has_organisation"]:
-        context["own_organisation"] = organisation_of(user)
-        context["may_manage"] = has_role(user, Role.ORGANISATION_MANAGER)
-    return render(request, "desk.html", context)
-
-
-def figure(label: str, number: int, name: str = "", query: str = "") -> dict[str, Any]:
-    """A number of the desk, leading to the page where it can be worked off."""
-    return {"label": label, "number": number, "url": f"{reverse(name)}{query}" if name else ""}
-
-
-def _demand_panel(user: Any) -> dict[str, Any]:
-    own = scenario_selectors.own_scenarios(user)
-    counts = Counter(own.order_by().values_list("state", flat=True))
-    to_do = own.filter(state__in=(ScenarioState.SUPPLEMENT, ScenarioState.DRAFT)).order_by("-state", "-updated_at")
-    shown = (
-        ScenarioState.SUPPLEMENT,
-        ScenarioState.DRAFT,
-        ScenarioState.SUBMITTED,
-        ScenarioState.POOLED,
-        ScenarioState.LISTED,
-    )
-    return {
-        "template": "desk/demands.html",
-        "figures": [
-            figure(_("全部"), sum(counts.values()), "scenarios:own"),
-            *(figure(state.label, counts[state], "scenarios:own", f"?state={state}") for state in shown),
-        ],
-        "rows": to_do[:DESK_ROWS],
-    }
-
-
-def _review_panel(user: Any) -> dict[str, Any]:
-    first = scenario_selectors.first_review_queue(user)
-    provincial = scenario_selectors.provincial_review_queue(user)
-    figures = []
-    if has_role(user, Role.FIRST_REVIEWER):
-        figures.append(figure(_("待初审需求"), first.count(), "scenarios:review_queue", "?stage=first"))
-    if has_role(user, Role.PROVINCIAL_REVIEWER):
-        figures.append(figure(_("待省级审核需求"), provincial.count(), "scenarios:review_queue", "?stage=provincial"))
-    capabilities = vendor_selectors.verification_queue(user).count()
-    organisations = account_selectors.verification_queue(user).count()
-    figures.append(figure(_("待核验能力"), capabilities, "vendors:verification_queue"))
-    figures.append(figure(_("待核验机构"), organisations, "accounts:verification_queue"))
-    queue = first if has_role(user, Role.FIRST_REVIEWER) else provincial
-    return {"template": "desk/reviews.html", "figures": figures, "rows": queue[:DESK_ROWS], "today": today()}
-
-
-def _list_panel(user: Any) -> dict[str, Any]:
-    working = scenario_selectors.working_lists(user)
-    return {
-        "template": "desk/lists.html",
-        "figures": [
-            figure(_("可选入清单的需求"), scenario_selectors.pool(user).count(), "scenarios:pool"),
-            figure(_("编制中的清单"), len(working), "scenarios:working_lists"),
-        ],
-        "rows": working[:DESK_ROWS],
-        "overdue": scenario_selectors.overdue_quarters(),
-        "approves": has_role(user, Role.LIST_APPROVER),
-        "waiting": working.filter(state=QuarterlyListState.IN_REVIEW).count(),
-    }
-
-
-def _vendor_panel(user: Any) -> dict[str, Any]:
-    own = vendor_selectors.own_capabilities(user)
-    counts = Counter(own.order_by().values_list("state", flat=True))
-    shown = (CapabilityState.LISTED, CapabilityState.SUBMITTED, CapabilityState.RETURNED, CapabilityState.DRAFT)
-    return {
-        "template": "desk/supply.html",
-        "figures": [figure(state.label, counts[state], "vendors:own", f"?state={state}") for state in shown],
-        "rows": own[:DESK_ROWS],
-    }
-
-
-def _supervision_panel(user: Any) -> dict[str, Any]:
-    """Read-only: what stands where, for those who supervise (experience.md A.2)."""
-    counts = Counter(scenario_selectors.visible_to(user).order_by().values_list("state", flat=True))
-    shown = (
-        ScenarioState.SUBMITTED,
-        ScenarioState.FIRST_PASSED,
-        ScenarioState.SUPPLEMENT,
-        ScenarioState.POOLED,
-        ScenarioState.LISTED,
-    )
-    return {
-        "template": "desk/supervision.html",
-        "figures": [figure(state.label, counts[state]) for state in shown],
-        "rows": scenario_selectors.working_lists(user)[:DESK_ROWS],
-        "overdue": scenario_selectors.overdue_quarters(),
-    }
-
-
-def _administrator_panel(user: Any) -> dict[str, Any]:
-    return {
-        "template": "desk/administration.html",
-        "is_system": has_role(user, Role.SYSTEM_ADMINISTRATOR),
-        "is_security": has_role(user, Role.SECURITY_ADMINISTRATOR),
-        "is_audit": has_role(user, Role.AUDIT_ADMINISTRATOR),
-        "is_operator": has_role(user, Role.OPERATOR),
-        "parked": OutboxDelivery.objects.filter(state=DeliveryState.PARKED).count(),
-    }
-
-
-DESK_PANELS = (
-    ((Role.FIRST_REVIEWER, Role.PROVINCIAL_REVIEWER), _review_panel),
-    ((Role.LIST_EDITOR, Role.LIST_APPROVER), _list_panel),
-    ((Role.SUPERVISOR,), _supervision_panel),
-    ((Role.DEMAND_SUBMITTER,), _demand_panel),
-    ((Role.VENDOR_STAFF,), _vendor_panel),
-    (
-        (Role.OPERATOR, Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR),
-        _administrator_panel,
-    ),
-)
 
 
 # --- audit -------------------------------------------------------------------------------------------------------

@@ -26,6 +26,14 @@ class Message:
 ALWAYS_MAILED = frozenset({Group.ACCOUNT})
 
 _MESSAGES = (
+    # Every duty that no notice of its own announces (core.todos; ADR 0014).
+    Message(
+        "todo.waits",
+        Group.TODO,
+        _("%(what)s：%(title)s"),
+        _("“%(title)s”等待您办理：%(what)s。%(due)s办理以后，这一事项会从您的工作台上自动消失。"),
+        "desk",
+    ),
     # Review of demands (domain.md §3.3: all defects at once, the reason always told).
     Message(
         "scenario.waits_for_first_review",

@@ -46,9 +46,12 @@ def notify(
     key: str,
     values: Mapping[str, Any],
     url_arguments: Sequence[Any] = (),
+    url_name: str = "",
     organisation: Organisation | None = None,
 ) -> list[Notification]:
     """Tell each of `recipients` once: who was told under the same `key` before is left out.
+
+    A notice leads to the page its message names, or to `url_name` where that depends on what it is about.
 
     Mail is only promised here, in the same transaction; the outbox sends it. Returns the notices made.
     """
@@ -68,7 +71,7 @@ def notify(
                 group=message.group,
                 title=title if len(title) <= _TITLE_LENGTH else f"{title[: _TITLE_LENGTH - 1]}…",
                 body=body.strip(),
-                url_name=message.url_name,
+                url_name=url_name or message.url_name,
                 url_arguments=list(url_arguments),
                 key=key,
                 created_at=now(),

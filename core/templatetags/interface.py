@@ -200,6 +200,12 @@ def day(value: date | None) -> SafeString | str:
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), value.strftime("%Y-%m-%d"))
 
 
+@register.filter
+def due(value: date | datetime | None) -> SafeString | str:
+    """The end of a term, which is a day or a moment in Beijing time."""
+    return beijing(value) if isinstance(value, datetime) else day(value)
+
+
 # --- text --------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,82 @@
+"""What waits for people in matters of accounts and organisations."""
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.enums import OrganisationState, Role
+from accounts.invitations import invitations_to
+from accounts.models import Organisation
+from accounts.permissions import organisation_of
+from accounts.selectors import acting_people, verification_queue
+from accounts.states import ORGANISATION_MACHINE
+from core import todos
+from core.todos import Duty, Expectation
+
+UNFINISHED = (OrganisationState.UNVERIFIED, OrganisationState.RETURNED)
+
+
+def page_of_organisation(organisation: Organisation) -> str:
+    return reverse("accounts:organisation", args=[organisation.public_id])
+
+
+def own_unverified(user: Any) -> list[Organisation]:
+    own = organisation_of(user)
+    return [own] if own is not None and own.state in UNFINISHED else []
+
+
+def own_pending(user: Any) -> list[Organisation]:
+    own = organisation_of(user)
+    return [own] if own is not None and own.state == OrganisationState.PENDING else []
+
+
+def managers_of_unverified() -> list[Any]:
+    waiting = Organisation.objects.filter(state__in=UNFINISHED).values("pk")
+    return acting_people(Role.ORGANISATION_MANAGER, organisations=waiting)
+
+
+todos.register(
+    Duty(
+        "membership.invitation",
+        _("答复加入机构的邀请"),
+        roles=frozenset(),
+        rows=invitations_to,
+        title=lambda invitation: invitation.organisation.name,
+        url=lambda _invitation: reverse("accounts:invitations"),
+        since=todos.by_field("created_at"),
+        due=lambda invitation: invitation.lapses_at,
+        everything="accounts:invitations",
+        told_by="membership.invited",
+    ),
+    Duty(
+        "organisation.request_verification",
+        _("申请核验本单位"),
+        roles=frozenset({Role.ORGANISATION_MANAGER}),
+        rows=own_unverified,
+        url=page_of_organisation,
+        holders=managers_of_unverified,
+    ),
+    Duty(
+        "organisation.verify",
+        _("核验机构"),
+        roles=frozenset({Role.FIRST_REVIEWER, Role.PROVINCIAL_REVIEWER}),
+        rows=verification_queue,
+        url=page_of_organisation,
+        since=todos.by_trail(ORGANISATION_MACHINE, "accounts.organisation"),
+        everything="accounts:verification_queue",
+        told_by="organisation.waits_for_verification",
+    ),
+)
+
+todos.expect(
+    Expectation(
+        "organisation.verification",
+        _("本单位核验"),
+        _("核验单位"),
+        roles=frozenset({Role.ORGANISATION_MANAGER}),
+        rows=own_pending,
+        url=page_of_organisation,
+        since=todos.by_trail(ORGANISATION_MACHINE, "accounts.organisation"),
+    ),
+)
