@@ -201,11 +201,23 @@ def by_trail(machine: Machine, prefix: str) -> Since:
         moments: dict[Any, datetime | None] = {}
         for state in {row.state for row in rows}:
             entered = [f"{prefix}.{action}" for action, step in machine.items() if step.target == state]
-            there = {str(row.pk): row.pk for row in rows if row.state == state}
-            label = next(row for row in rows if row.state == state)._meta.label_lower
-            entries = AuditEntry.objects.filter(subject_type=label, subject_id__in=there, action__in=entered)
-            found = entries.order_by().values_list("subject_id").annotate(last=Max("moment"))
-            moments |= {there[key]: moment for key, moment in found}
+            moments |= _last_of([row for row in rows if row.state == state], entered)
         return moments
 
     return since
+
+
+def by_action(*actions: str) -> Since:
+    """Waiting since the last of these entries of the audit trail about the row."""
+    return lambda rows: _last_of(rows, actions)
+
+
+def _last_of(rows: Sequence[Any], actions: Sequence[str]) -> dict[Any, datetime | None]:
+    if not rows:
+        return {}
+    there = {str(row.pk): row.pk for row in rows}
+    entries = AuditEntry.objects.filter(
+        subject_type=rows[0]._meta.label_lower, subject_id__in=there, action__in=actions
+    )
+    found = entries.order_by().values_list("subject_id").annotate(last=Max("moment"))
+    return {there[key]: moment for key, moment in found}

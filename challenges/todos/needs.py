@@ -142,6 +142,7 @@ todos.register(
         rows=offered("challenge", "agree", unagreed, "demander", terms_are_written),
         title=title_of,
         url=page_of,
+        since=todos.by_action("challenges.challenge.terms_save"),
         everything="challenges:board",
         holders=holders(Role.DEMAND_SUBMITTER, unagreed, "demander"),
     ),
