@@ -186,6 +186,7 @@ def _receipts(challenge: Challenge) -> Found:
         (str(version.bid.public_id), version.number): version
         for version in BidVersion.objects.filter(bid__challenge=challenge).select_related("bid__organisation")
     }
+    key = signer().public_key
     for body in _bodies(challenge, kinds.RECEIVED):
         subject, version = f"{body['bid']} v{body['version']}", versions.pop((body["bid"], body["version"]), None)
         same = (
@@ -193,16 +194,16 @@ def _receipts(challenge: Challenge) -> Found:
             and version.receipt.get("body") == body
             and str(version.bid.organisation.public_id) == body["organisation"]
             and time_text(version.received_at) == body["received_at"]
-            and _signed(version.receipt)
+            and _signed(version.receipt, key)
         )
         yield subject, same, _("标书版本或其回执与链上的不一致。")
     for bid, number in versions:
         yield f"{bid} v{number}", False, _("链上没有这一版标书。")
 
 
-def _signed(receipt: dict[str, Any]) -> bool:
+def _signed(receipt: dict[str, Any], key: bytes) -> bool:
     try:
-        verify_receipt(receipt, signer().public_key)
+        verify_receipt(receipt, key)
     except SealingError:
         return False
     return True

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.conf import settings
@@ -406,19 +406,30 @@ def _compared(model: Any, of_rows: dict[str, Any], of_digests: dict[str, Any]) -
     rows |= {row.key: row for row in read_rows(model, deciding_columns(model), pk__in=last.keys() - rows.keys())}
     strangers = rows.keys() - last.keys()
     last |= _last_digests(table, row__in=strangers) if strangers else {}
+    secrets_by_name = integrity_keys()
     for key in sorted(rows.keys() | last.keys()):
-        kind = _judged(model, rows.get(key), last.get(key))
+        kind = _judged(model, rows.get(key), last.get(key), secrets_by_name)
         if kind:
             part = rows[key].part_of if key in rows else last[key].part_of
             yield Finding(table, key, part, kind)
 
 
-def _last_digests(table: str, **conditions: Any) -> dict[int, Any]:
+class LastDigest(NamedTuple):
+    """What the platform said last of a row; digest "": that it was removed."""
+
+    row: int
+    digest: str
+    form: str
+    key: str
+    part_of: str
+
+
+def _last_digests(table: str, **conditions: Any) -> dict[int, LastDigest]:
     found = _model("RowDigest").objects.filter(table=table, **conditions).order_by("pk")
-    return {one.row: one for one in found.iterator(chunk_size=2000)}
+    return {one[0]: LastDigest(*one) for one in found.values_list(*LastDigest._fields).iterator(chunk_size=2000)}
 
 
-def _judged(model: Any, row: Row | None, last: Any) -> str:
+def _judged(model: Any, row: Row | None, last: LastDigest | None, secrets_by_name: dict[str, bytes]) -> str:
     if last is None:
         undecided = row is not None and row.values.get("state") in model.undecided_states
         return "" if undecided else ADDED
@@ -426,19 +437,19 @@ def _judged(model: Any, row: Row | None, last: Any) -> str:
         return "" if row is None else ADDED
     if row is None:
         return MISSING
-    secret = integrity_keys().get(last.key)
+    secret = secrets_by_name.get(last.key)
     if secret is None:
         return UNKNOWN_KEY
-    columns = deciding_columns(model)
-    if last.form != form_of(last.table, columns):
+    table, columns = model._meta.label_lower, deciding_columns(model)
+    if last.form != form_of(table, columns):
         row, columns = _in_former_form(model, row, last)
-        if row is None or form_of(last.table, columns) != last.form:
+        if row is None or form_of(table, columns) != last.form:
             return CHANGED
-    expected = digest_of(last.table, row.key, row.values, secret)
+    expected = digest_of(table, row.key, row.values, secret)
     return "" if hmac.compare_digest(expected, last.digest) else CHANGED
 
 
-def _in_former_form(model: Any, row: Row, last: Any) -> tuple[Row | None, tuple[str, ...]]:
+def _in_former_form(model: Any, row: Row, last: LastDigest) -> tuple[Row | None, tuple[str, ...]]:
     """The row in the columns by which its digest was made; columns that no longer exist make it incomparable."""
     form = _model("RowForm").objects.filter(name=last.form).first()
     columns = tuple(form.columns) if form else ()
