@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from accounts.enums import Role
 from accounts.events import MembershipBegan
 from accounts.models import Membership, User
-from challenges.enums import BidState, EnvelopeKind, ObjectionState
+from challenges.enums import BidState, ChallengeState, EnvelopeKind, ObjectionState
 from challenges.events import (
     AnnualListPublished,
     BidConcluded,
@@ -170,7 +170,7 @@ def challenge_transitioned(event: ChallengeTransitioned) -> None:
         return
     key = f"{challenge.pk}:{event.action}:{challenge.return_count}:{event.source}"
     arguments = [_key(challenge)]
-    if event.action == "submit":
+    if event.action == "submit" and challenge.state == ChallengeState.SUBMITTED:
         notify(
             "challenge.waits_for_check",
             recipients=people_with_role(Role.FIRST_REVIEWER, region=challenge.region or challenge.demander.region),

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy
 
-from accounts.enums import Role
+from accounts.enums import OrganisationState, Role
 from accounts.events import OrganisationTransitioned, PersonInvited, RolesChanged
 from accounts.models import Membership, MembershipInvitation, Organisation
 from core.clock import BEIJING
@@ -21,7 +21,7 @@ from notifications.selectors import (
 )
 from notifications.services import delivery_send, notify
 from notifications.wording import comment_sentence, numbered, review_values
-from scenarios.enums import QuarterlyListState
+from scenarios.enums import QuarterlyListState, ScenarioState
 from scenarios.events import (
     ErratumPublished,
     QuarterlyListPublished,
@@ -30,6 +30,7 @@ from scenarios.events import (
     ScenarioTransitioned,
 )
 from scenarios.models import Erratum, QuarterlyList, Scenario, ScenarioReview
+from vendors.enums import CapabilityState
 from vendors.events import CapabilityExpiring, CapabilityTransitioned
 from vendors.models import Capability, VendorProfile
 
@@ -96,6 +97,9 @@ def scenario_transitioned(event: ScenarioTransitioned) -> None:
 
 
 def _tell_first_reviewers(scenario: Scenario) -> None:
+    """Nobody is asked for what has been done meanwhile."""
+    if scenario.state != ScenarioState.SUBMITTED:
+        return
     notify(
         "scenario.waits_for_first_review",
         recipients=first_reviewers_for(
@@ -120,7 +124,7 @@ def _tell_review(scenario: Scenario, event: ScenarioTransitioned) -> None:
         url_arguments=[scenario.key],
         organisation=scenario.owner,
     )
-    if event.action == "pass_first":
+    if event.action == "pass_first" and scenario.state == ScenarioState.FIRST_PASSED:
         notify(
             "scenario.waits_for_provincial_review",
             recipients=people_with_role(Role.PROVINCIAL_REVIEWER).exclude(pk=review.reviewer_id),
@@ -269,6 +273,8 @@ def capability_transitioned(event: CapabilityTransitioned) -> None:
     if capability is None:
         return
     organisation = capability.vendor.organisation
+    if waits and capability.state != CapabilityState.SUBMITTED:
+        return
     if waits:
         reviewers = {
             person.pk: person
@@ -373,6 +379,8 @@ def organisation_transitioned(event: OrganisationTransitioned) -> None:
         return
     values = {"organisation": organisation.name, "comment": comment_sentence(event.comment)}
     if event.action == "request_verification":
+        if organisation.state != OrganisationState.PENDING:
+            return
         people = {
             person.pk: person
             for person in (

@@ -1,6 +1,7 @@
 """Writes: tell people, mark as read, choose, send."""
 
 import base64
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from email.utils import parseaddr
@@ -28,6 +29,7 @@ from notifications.selectors import TROUBLED
 
 UNSUBSCRIBE_SALT = "notifications.unsubscribe"
 _TITLE_LENGTH = 200
+_NAMED = re.compile(r"%\((\w+)\)")
 _KEY_LENGTH = 120
 #: What the mail server would not take for so long is given up and shown to the operator.
 GIVE_UP_AFTER = timedelta(days=3)
@@ -60,6 +62,7 @@ def notify(
     key = f"{topic}:{key}"
     if len(key) > _KEY_LENGTH:
         raise ValueError(f"key too long: {key}")
+    _refuse_missing(message, values)
     told = set(Notification.objects.filter(recipient_id__in=people, key=key).values_list("recipient_id", flat=True))
     title, body = str(message.title) % values, str(message.body) % values
     rows = Notification.objects.bulk_create(
@@ -83,6 +86,14 @@ def notify(
     )
     _promise_deliveries(message, rows)
     return rows
+
+
+def _refuse_missing(message: Message, values: Mapping[str, Any]) -> None:
+    """A value that a text needs and does not get is an error, not a blank or a "None" that somebody reads."""
+    named = set(_NAMED.findall(f"{message.title}{message.body}"))
+    missing = sorted(name for name in named if values.get(name) is None)
+    if missing:
+        raise ValueError(f"{message.topic}: no {', '.join(missing)}")
 
 
 def _promise_deliveries(message: Message, rows: Sequence[Notification]) -> None:

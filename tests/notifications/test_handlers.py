@@ -5,7 +5,7 @@ from django.core import mail
 
 from accounts.enums import Role
 from accounts.events import OrganisationTransitioned, RolesChanged
-from accounts.models import Membership
+from accounts.models import Membership, Organisation
 from core import relay
 from notifications import handlers
 from notifications.models import Notification
@@ -140,9 +140,10 @@ def test_a_capability_is_told_through_its_life(clock, city):
         capability_id=capability.pk, acting_user=city, defects=[{"field": "cases", "reason": "请补充案例"}]
     )
     vendor_services.capability_submit(capability_id=capability.pk, acting_user=staff)
-    vendor_services.capability_verify(capability_id=capability.pk, acting_user=city)
     relay.drain()
     assert told(city) == ["capability.waits_for_verification"]  # carried out late: what waits is told once
+    vendor_services.capability_verify(capability_id=capability.pk, acting_user=city)
+    relay.drain()
     assert [topic for topic in told(staff) if topic.startswith("capability")] == [
         "capability.returned",
         "capability.listed",
@@ -158,6 +159,7 @@ def test_roles_and_verification_reach_the_people_concerned(clock, city):
     organisation = make_organisation("乙公司", kind="enterprise")
     manager = make_person(Role.ORGANISATION_MANAGER, organisation=organisation)
     handlers.roles_changed(RolesChanged(Membership.objects.get(user=manager).pk))
+    Organisation.objects.filter(pk=organisation.pk).update(state="pending")
     handlers.organisation_transitioned(
         OrganisationTransitioned(organisation.pk, "request_verification", "unverified", "pending")
     )
@@ -165,3 +167,17 @@ def test_roles_and_verification_reach_the_people_concerned(clock, city):
     assert told(manager) == ["membership.roles_changed", "organisation.verified"]
     assert told(city) == ["organisation.waits_for_verification"]
     assert Notification.objects.get(topic="membership.roles_changed").body.startswith("现在的角色：机构管理员。")
+
+
+def test_nobody_is_asked_for_a_review_that_was_done_before_the_notice_was_written(owner, clerk, city):
+    """The outbox may be minutes behind; a notice that still asks would name no due day."""
+    province = make_person(Role.PROVINCIAL_REVIEWER, organisation=make_organisation(region_code="370000"))
+    scenario = make_submittable_scenario(owner)
+    scenario_services.scenario_submit(scenario_id=scenario.pk, acting_user=clerk)
+    of_it = {"scenario_id": scenario.pk}
+    scenario_services.scenario_review(**of_it, action="pass_first", acting_user=city)
+    scenario_services.scenario_review(**of_it, action="pool", acting_user=province, secrecy_reviewed=True)
+    relay.drain()
+    topics = set(Notification.objects.values_list("topic", flat=True))
+    assert "scenario.pooled" in topics
+    assert topics.isdisjoint({"scenario.waits_for_first_review", "scenario.waits_for_provincial_review"})

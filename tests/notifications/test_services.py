@@ -211,3 +211,9 @@ def test_every_message_of_the_catalogue_leads_somewhere_that_exists():
     for message in MESSAGES.values():
         if message.url_name:
             assert reverse(message.url_name, args=arguments.get(message.url_name, []))
+
+
+def test_a_text_that_lacks_a_value_is_refused_and_nobody_is_told(person):
+    with pytest.raises(ValueError, match="todo.waits: no due, what"):
+        services.notify("todo.waits", recipients=[person], key="1", values={"title": "一项", "what": None})
+    assert not Notification.objects.exists()
