@@ -100,6 +100,26 @@ class SeatNotified(Event):
 
 
 @dataclass(frozen=True)
+class ExpertMoved(Event):
+    """`step`: edited, retired, reinstated; told where the expert holds a seat."""
+
+    topic: ClassVar[str] = "challenges.expert.moved"
+    expert_id: int
+    step: str
+    at: str
+
+
+@dataclass(frozen=True)
+class PanelMoved(Event):
+    """`step`: short (no reserve is left for a seat: handlers), draw_committed (a supplementary draw: supervisors)."""
+
+    topic: ClassVar[str] = "challenges.panel.moved"
+    panel_id: int
+    step: str
+    at: str
+
+
+@dataclass(frozen=True)
 class BidFormalCheckMoved(Event):
     """`step`: asked (补正), answered, passed, failed; told to the bidder, an answer to the handlers."""
 

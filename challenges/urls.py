@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
 from challenges.feeds import ChallengeFeed, ProgrammeFeed
-from challenges.views import actions, desk, integrity, membership_looks, proofs, public, sealing
+from challenges.views import actions, desk, experts, integrity, membership_looks, proofs, public, sealing
 
 app_name = "challenges"
 
@@ -41,6 +41,7 @@ urlpatterns = [
     path("desk/challenges/keys/prove/<uuid:public_id>/", sealing.officer_key_prove, name="officer_key_prove"),
     path("desk/challenges/lists/<str:code>/keys/", sealing.envelope_keys, name="envelope_keys"),
     path("desk/challenges/experts/", desk.experts, name="experts"),
+    path("desk/challenges/experts/<uuid:public_id>/", experts.expert, name="expert"),
     path("desk/challenges/integrity/", integrity.integrity, name="integrity"),
     path("desk/challenges/integrity/<str:kind>/<int:pk>/end/", integrity.integrity_end, name="integrity_end"),
     path("desk/challenges/memberships/", membership_looks.membership_looks, name="membership_looks"),

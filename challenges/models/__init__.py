@@ -34,6 +34,7 @@ from challenges.models.review import (
     Panel,
     ScoreSheet,
     Seat,
+    SupplementaryDraw,
     SuspicionHint,
 )
 
@@ -80,6 +81,7 @@ __all__ = [
     "Seat",
     "StageAssessment",
     "StageResult",
+    "SupplementaryDraw",
     "SuspicionHint",
     "TransferReport",
 ]
