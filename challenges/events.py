@@ -145,6 +145,23 @@ class PublicityStarted(Event):
 
 
 @dataclass(frozen=True)
+class PublicityEnded(Event):
+    topic: ClassVar[str] = "challenges.publicity.ended"
+    publicity_id: int
+
+
+@dataclass(frozen=True)
+class DueDayReached(Event):
+    """`entry`: a name of `due_days.DUE_DAYS`; `mark`: nears or over; `day`: the day it was about, as ISO text."""
+
+    topic: ClassVar[str] = "challenges.due_day.reached"
+    entry: str
+    row_id: int
+    day: str
+    mark: str
+
+
+@dataclass(frozen=True)
 class ObjectionMoved(Event):
     topic: ClassVar[str] = "challenges.objection.moved"
     objection_id: int

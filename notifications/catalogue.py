@@ -493,6 +493,13 @@ _MESSAGES = (
         "challenges:publicity",
     ),
     Message(
+        "challenge.publicity_ended",
+        Group.TODO,
+        _("公示已结束：%(title)s"),
+        _("“%(title)s”的公示已于 %(last)s 结束。%(open)s"),
+        "challenges:publicity",
+    ),
+    Message(
         "challenge.objection_filed",
         Group.TODO,
         _("收到异议：%(title)s"),
@@ -529,4 +536,27 @@ _MESSAGES = (
     ),
 )
 
-MESSAGES = {message.topic: message for message in _MESSAGES}
+#: Pages of 揭榜挂帅 that show a due day; a message each, so that the notice leads there (challenges/due_days.py).
+_DUE_PAGES = ("programme", "working_list", "challenge", "bid", "seat", "publicity", "objection", "project")
+_DUE_MESSAGES = tuple(
+    message
+    for page in _DUE_PAGES
+    for message in (
+        Message(
+            f"challenge.due_nears.{page}",
+            Group.TODO,
+            _("期限临近：%(what)s（%(title)s）"),
+            _("“%(title)s”的%(what)s是 %(due)s，%(left)s。请按时办理。"),
+            f"challenges:{page}",
+        ),
+        Message(
+            f"challenge.overdue.{page}",
+            Group.TODO,
+            _("期限已过：%(what)s（%(title)s）"),
+            _("“%(title)s”的%(what)s %(due)s 已过。请尽快办理，或督促有关单位办理。"),
+            f"challenges:{page}",
+        ),
+    )
+)
+
+MESSAGES = {message.topic: message for message in (*_MESSAGES, *_DUE_MESSAGES)}

@@ -16,6 +16,7 @@ from accounts.models import User
 from challenges import drawing, scoring
 from challenges.conflicts import concerned_parties, conflict_reasons, member_codes
 from challenges.drawing import PoolTooSmall
+from challenges.due_days import DUE_DAYS
 from challenges.enums import (
     BidState,
     ChallengeState,
@@ -44,6 +45,7 @@ from challenges.sealing.verification import SCORES_LOCKED
 from challenges.services.chain import chain_append
 from challenges.services.credit import credit_check
 from challenges.services.diagnosis import OpeningInterrupted, Peculiar, control_file, diagnosed
+from challenges.services.due_days import due_day_tell
 from challenges.services.movement import locked_challenge, move
 from challenges.services.reserve import IN_OFFICE, next_reserve, short_reasons
 from challenges.states import programme_parameters
@@ -541,6 +543,7 @@ def seats_time_out() -> int:
             locked_challenge(challenge_id)
             seat = Seat.objects.select_for_update(of=("self",)).select_related("panel", "expert").get(pk=key)
             if seat.state == SeatState.NOTIFIED:
+                due_day_tell(DUE_DAYS["seat.answer_due_at"], seat, "over")
                 vacate(seat, SeatState.TIMED_OUT, [str(_("逾期未答复"))], None)
                 count += 1
     return count
