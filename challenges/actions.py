@@ -183,7 +183,7 @@ CHALLENGE_ACTIONS: Mapping[str, Action] = {
     "ask": Action(
         _("提问"),
         lambda user, obj, data: clarification.question_ask(challenge_id=obj.pk, acting_user=user, **data),
-        lambda user, obj: obj.state == ChallengeState.PUBLISHED and may_bid(user),
+        lambda user, obj: may_bid(user) and clarification.takes_questions(obj),
         f.QuestionForm,
     ),
     "clarify": Action(
