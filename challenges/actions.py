@@ -732,15 +732,15 @@ PROJECT_ACTIONS: Mapping[str, Action] = {
         ),
         f.TransferForm,
     ),
-    "suspend": Action(_("暂停"), _end("suspend"), _project("suspend"), f.EndForm, danger=True),
-    "resume": Action(_("恢复"), _end("resume"), _project("resume"), f.EndForm),
+    "suspend": Action(_("暂停"), _end("suspend"), _project("suspend"), f.CommentForm, danger=True),
+    "resume": Action(_("恢复"), _end("resume"), _project("resume"), f.CommentForm),
     "terminate_diligent": Action(
         _("终止（尽职免责）"), _end("terminate_diligent"), _project("terminate_diligent"), f.EndForm, danger=True
     ),
     "terminate_fault": Action(
-        _("终止（有过错）"), _end("terminate_fault"), _project("terminate_fault"), f.EndForm, danger=True
+        _("终止（有过错）"), _end("terminate_fault"), _project("terminate_fault"), f.FaultForm, danger=True
     ),
-    "revoke": Action(_("撤销"), _end("revoke"), _project("revoke"), f.EndForm, danger=True),
+    "revoke": Action(_("撤销"), _end("revoke"), _project("revoke"), f.FaultForm, danger=True),
     "archive": Action(
         _("归档"),
         lambda user, obj, data: projects.project_archive(project_public_id=obj.public_id, acting_user=user),

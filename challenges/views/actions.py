@@ -63,6 +63,25 @@ def home_of(obj: Any) -> str:
     return reverse("challenges:project", args=[obj.project.public_id])
 
 
+def named(obj: Any) -> str:
+    """What a step is about, as people call it: a bid by its company, a seat by its expert, never by a key."""
+    if isinstance(obj, Bid):
+        return f"{obj.organisation} · {obj.challenge}"
+    if isinstance(obj, Award):
+        return f"{obj.bid.organisation} · {obj.bid.challenge}"
+    if isinstance(obj, Panel):
+        return f"{obj.get_purpose_display()} · {obj.challenge}"
+    if isinstance(obj, Seat):
+        return f"{obj.expert} · {obj.panel.get_purpose_display()} · {obj.panel.challenge}"
+    if isinstance(obj, Opener):
+        return f"{obj.user} · {obj.annual_list}"
+    if isinstance(obj, SuspicionHint):
+        return f"{obj.get_kind_display()} · {obj.challenge}"
+    if isinstance(obj, ChangeRequest):
+        return f"{obj.get_kind_display()} · {obj.project}"
+    return str(obj)
+
+
 def find(kind: str, key: str, user: Any) -> Any:
     """The object of an address, by its door where it has one; the services decide what may be done with it."""
     model = KINDS[kind][0]
@@ -115,7 +134,14 @@ def act(request: HttpRequest, kind: str, key: str, action: str) -> HttpResponse:
     return render(
         request,
         "challenges/act.html",
-        {"object": obj, "form": form, "step": step, "warning": step.warning(obj), "back": home_of(obj)},
+        {
+            "object": obj,
+            "named": named(obj),
+            "form": form,
+            "step": step,
+            "warning": step.warning(obj),
+            "back": home_of(obj),
+        },
         status=400 if form.errors else 200,
     )
 

@@ -83,7 +83,7 @@ async function gate() {
 function newDraft(startingOver = false) {
   const passphrase = newPassphrase({
     label: "草稿口令",
-    help: `至少 ${SHORTEST_PASSPHRASE} 个字符。草稿在本机用口令加密后才保存到平台，平台看不到内容。需要一起填写的同事用同一口令打开；请当面或打电话告诉他们，不要写在站内信里。`,
+    help: `至少 ${SHORTEST_PASSPHRASE} 个字符。草稿在本机用口令加密后才保存到平台，平台看不到内容，也不保存口令：忘记口令谁也无法找回，草稿只能重新填写（已提交的标书不受影响）。需要一起填写的同事用同一口令打开；请当面或打电话告诉他们，不要写在站内信里。`,
     shortest: SHORTEST_PASSPHRASE,
   });
   const told = element("div", { "aria-live": "polite" });
