@@ -75,6 +75,7 @@ urlpatterns = [
     path("desk/challenges/items/<str:key>/open/<str:kind>/start/", sealing.opening_start, name="opening_start"),
     path("desk/challenges/openings/<uuid:public_id>/peel/", sealing.opening_peel, name="opening_peel"),
     path("desk/challenges/bids/<uuid:public_id>/receipts/<int:number>/", sealing.receipt, name="receipt"),
+    path("desk/challenges/bids/<uuid:public_id>/withdrawals/<int:number>/", sealing.withdrawal, name="withdrawal"),
     path("desk/challenges/bids/<uuid:public_id>/inclusion.json", sealing.inclusion_proof, name="inclusion"),
     path("desk/challenges/bids/<uuid:public_id>/", desk.bid, name="bid"),
     path("desk/challenges/items/<str:key>/decide/", desk.decide, name="decide"),

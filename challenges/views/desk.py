@@ -38,6 +38,7 @@ from challenges.permissions import (
     supervises,
 )
 from challenges.services import clarification, decision, needs, openers, programmes, projects, review
+from challenges.services.bids import withdrawals_of
 from challenges.services.membership_looks import looks_waiting
 from challenges.services.needs import EDITABLE_STATES, TERM_STATES
 from challenges.services.reserve import short_reasons
@@ -450,6 +451,7 @@ def bid(request: HttpRequest, public_id: Any) -> HttpResponse:
             "answers": _answers(found),
             "price": found.price_content if may_read_price(request.user, found) else None,
             "versions": found.versions.all() if own else (),
+            "withdrawals": withdrawals_of(found) if own else (),
             "files": attachments_of(found) if found.technical_content is not None else (),
             "findings": review.formal_findings(found)
             if found.technical_content is not None and handles_challenge(request.user, found.challenge)

@@ -314,7 +314,13 @@ def sealing(request: HttpRequest, key: str) -> HttpResponse:
         return render(
             request,
             "challenges/sealing_closed.html",
-            {"challenge": found, "own": own, "error": error, "place": _place(request, found)},
+            {
+                "challenge": found,
+                "own": own,
+                "withdrawals": bids.withdrawals_of(own) if own is not None else (),
+                "error": error,
+                "place": _place(request, found),
+            },
             status=409,
         )
     return render(
@@ -327,6 +333,7 @@ def sealing(request: HttpRequest, key: str) -> HttpResponse:
             "bid_sample": _bid_sample(data),
             "own": own,
             "versions": own.versions.order_by("-number") if own is not None else (),
+            "withdrawals": bids.withdrawals_of(own) if own is not None else (),
             "needs_reconfirmation": own is not None and bids.unconfirmed(own),
         },
     )
@@ -424,9 +431,25 @@ def finalise(request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 @answers_json
 def withdraw(request: HttpRequest, key: str) -> HttpResponse:
-    """Take the bid back → {"confirmation"}."""
+    """Take the bid back → {"confirmation", "address"}; the confirmation stays at that address."""
     found = selectors.challenge_for(request.user, key)
-    return JsonResponse({"confirmation": bids.bid_withdraw(challenge_id=found.pk, acting_user=request.user)})
+    confirmation = bids.bid_withdraw(challenge_id=found.pk, acting_user=request.user)
+    place = [confirmation["body"]["bid"], confirmation["body"]["version"]]
+    return JsonResponse({"confirmation": confirmation, "address": reverse("challenges:withdrawal", args=place)})
+
+
+@never_cache
+@require_safe
+def withdrawal(request: HttpRequest, public_id: UUID, number: int) -> HttpResponse:
+    """The bidder's own confirmation of a withdrawal as a file, at any time."""
+    bid = selectors.bid_for(request.user, public_id)
+    if not acts_as_bidder(request.user, bid):
+        raise ObjectNotFound()
+    confirmation = bids.withdrawal_confirmation(bid, number)
+    response = JsonResponse(confirmation, json_dumps_params={"ensure_ascii": False, "indent": 1})
+    name = quote(f"撤回确认-{bid.challenge.code}-v{number}.json")
+    response["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+    return response
 
 
 @require_POST
