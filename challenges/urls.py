@@ -18,6 +18,7 @@ urlpatterns = [
     path("challenges/publicity/", public.publicities, name="publicities"),
     path("challenges/publicity/<uuid:public_id>/", public.publicity, name="publicity"),
     path("challenges/results/", public.results, name="results"),
+    path("challenges/sealer.zip", sealing.sealer, name="sealer"),
     path("challenges/verify/", sealing.verifier, name="verifier"),
     path("challenges/proofs/", proofs.proofs, name="proofs"),
     path("challenges/<str:key>/", public.challenge, name="challenge"),

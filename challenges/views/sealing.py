@@ -30,6 +30,7 @@ from challenges.models import BidDraft, Challenge, OfficerKey, Opening
 from challenges.parameters import parameters_from
 from challenges.permissions import acts_as_bidder, handles_list, is_in_office, may_be_opener, office_of
 from challenges.records import inclusion
+from challenges.sealer_package import FILE_NAME, sealer_package
 from challenges.sealing.canonical import encode_bytes
 from challenges.sealing.suites import DEFAULT_SUITE
 from challenges.services import bids, openers, openings
@@ -331,6 +332,7 @@ def sealing(request: HttpRequest, key: str) -> HttpResponse:
             "data": data,
             "module": module_address("sealing-page"),
             "bid_sample": _bid_sample(data),
+            "sealer": sealer_package(),
             "own": own,
             "versions": own.versions.order_by("-number") if own is not None else (),
             "withdrawals": bids.withdrawals_of(own) if own is not None else (),
@@ -624,7 +626,18 @@ def opening_peel(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @require_safe
 def verifier(request: HttpRequest) -> HttpResponse:
     """Check a record and receipts in one's own browser; nothing is sent to the platform."""
-    return render(request, "challenges/verifier.html", {"module": module_address("verifier-page")})
+    context = {"module": module_address("verifier-page"), "sealer": sealer_package()}
+    return render(request, "challenges/verifier.html", context)
+
+
+@login_not_required
+@require_safe
+def sealer(request: HttpRequest) -> HttpResponse:
+    """The command-line sealer and verifier as a zip, for everybody; its digest stands on the pages that name it."""
+    package = sealer_package()
+    response = HttpResponse(package.content, content_type="application/zip")
+    response["Content-Disposition"] = f'attachment; filename="{FILE_NAME}"'
+    return response
 
 
 @login_not_required
