@@ -33,6 +33,7 @@ from challenges.models import (
     Bid,
     Challenge,
     ChangeRequest,
+    Expert,
     Objection,
     Opener,
     Panel,
@@ -58,12 +59,25 @@ from challenges.permissions import (
     may_bid,
     may_check_first,
     may_handle_objection,
+    may_run_programmes,
     supervises,
     witnesses_panel,
 )
 from challenges.project_states import PROJECT_MACHINE
-from challenges.services import clarification, decision, hints, needs, openers, programmes, projects, review
+from challenges.services import (
+    clarification,
+    decision,
+    experts,
+    hints,
+    needs,
+    openers,
+    programmes,
+    projects,
+    review,
+    supplementary_draw,
+)
 from challenges.services.projects import signing_side
+from challenges.services.reserve import leaves_short
 from challenges.states import CHALLENGE_MACHINE, LIST_MACHINE, PROGRAMME_MACHINE
 from core.forms import PageForm
 from core.transitions import Machine
@@ -83,6 +97,8 @@ class Action:
     note: str | Promise = ""
     danger: bool = False
     main: bool = False
+    #: What follows from this step for this object, in words to be read before; empty if nothing beyond `note` does.
+    warning: Callable[[Any], str] = lambda _obj: ""
     #: What the form must know of the object, such as who runs in a race.
     form_options: Callable[[Any], dict[str, Any]] | None = None
 
@@ -167,7 +183,7 @@ CHALLENGE_ACTIONS: Mapping[str, Action] = {
     "ask": Action(
         _("提问"),
         lambda user, obj, data: clarification.question_ask(challenge_id=obj.pk, acting_user=user, **data),
-        lambda user, obj: obj.state == ChallengeState.PUBLISHED and may_bid(user),
+        lambda user, obj: may_bid(user) and clarification.takes_questions(obj),
         f.QuestionForm,
     ),
     "clarify": Action(
@@ -487,6 +503,23 @@ PANEL_ACTIONS: Mapping[str, Action] = {
         f.DrawForm,
         main=True,
     ),
+    "supplement": Action(
+        _("发起补抽"),
+        lambda user, obj, data: supplementary_draw.supplement_commit(panel_public_id=obj.public_id, acting_user=user),
+        lambda user, obj: handles_challenge(user, obj.challenge) and supplementary_draw.may_be_supplemented(obj),
+        note=_("候补专家已用完。系统现在承诺一个新的随机种子，再由监督人员输入见证词，为空缺席位抽取专家。"),
+        main=True,
+    ),
+    "supplement_draw": Action(
+        _("补抽专家"),
+        lambda user, obj, data: supplementary_draw.supplement_draw(
+            panel_public_id=obj.public_id, acting_user=user, **data
+        ),
+        lambda user, obj: supplementary_draw.witnesses_draw(user, obj),
+        f.DrawForm,
+        note=_("只为空缺的席位抽取；抽中过本评审组的专家不再参加。"),
+        main=True,
+    ),
 }
 
 SEAT_ACTIONS: Mapping[str, Action] = {
@@ -504,6 +537,7 @@ SEAT_ACTIONS: Mapping[str, Action] = {
             obj.state in (SeatState.NOTIFIED, SeatState.DECLARED, SeatState.SUBMITTED) and holds_seat(user, obj)
         ),
         f.DeclineForm,
+        warning=leaves_short,
         danger=True,
     ),
     "submit": Action(
@@ -536,8 +570,28 @@ SEAT_ACTIONS: Mapping[str, Action] = {
             and handles_challenge(user, obj.panel.challenge)
         ),
         f.ReasonForm,
-        note=_("该专家的评分作废，由抽取顺序中的下一名专家重新评审。"),
+        note=_("该专家的评分作废。抽取顺序中有候补专家时，由下一名专家重新评审。"),
+        warning=leaves_short,
         danger=True,
+    ),
+}
+
+EXPERT_ACTIONS: Mapping[str, Action] = {
+    "retire": Action(
+        _("出库"),
+        lambda user, obj, data: experts.expert_retire(expert_public_id=obj.public_id, acting_user=user, **data),
+        lambda user, obj: obj.active and may_run_programmes(user),
+        f.ReasonForm,
+        note=_(
+            "出库后不再参加抽取和候补，资料和历次评审记录保留，以后可以重新入库。在任席位不受影响，由该项目经办人决定。"
+        ),
+        danger=True,
+    ),
+    "reinstate": Action(
+        _("重新入库"),
+        lambda user, obj, data: experts.expert_reinstate(expert_public_id=obj.public_id, acting_user=user, **data),
+        lambda user, obj: not obj.active and may_run_programmes(user),
+        f.ReasonForm,
     ),
 }
 
@@ -678,15 +732,15 @@ PROJECT_ACTIONS: Mapping[str, Action] = {
         ),
         f.TransferForm,
     ),
-    "suspend": Action(_("暂停"), _end("suspend"), _project("suspend"), f.EndForm, danger=True),
-    "resume": Action(_("恢复"), _end("resume"), _project("resume"), f.EndForm),
+    "suspend": Action(_("暂停"), _end("suspend"), _project("suspend"), f.CommentForm, danger=True),
+    "resume": Action(_("恢复"), _end("resume"), _project("resume"), f.CommentForm),
     "terminate_diligent": Action(
         _("终止（尽职免责）"), _end("terminate_diligent"), _project("terminate_diligent"), f.EndForm, danger=True
     ),
     "terminate_fault": Action(
-        _("终止（有过错）"), _end("terminate_fault"), _project("terminate_fault"), f.EndForm, danger=True
+        _("终止（有过错）"), _end("terminate_fault"), _project("terminate_fault"), f.FaultForm, danger=True
     ),
-    "revoke": Action(_("撤销"), _end("revoke"), _project("revoke"), f.EndForm, danger=True),
+    "revoke": Action(_("撤销"), _end("revoke"), _project("revoke"), f.FaultForm, danger=True),
     "archive": Action(
         _("归档"),
         lambda user, obj, data: projects.project_archive(project_public_id=obj.public_id, acting_user=user),
@@ -720,6 +774,7 @@ KINDS: Mapping[str, tuple[type[Any], Mapping[str, Action]]] = {
     "bid": (Bid, BID_ACTIONS),
     "panel": (Panel, PANEL_ACTIONS),
     "seat": (Seat, SEAT_ACTIONS),
+    "expert": (Expert, EXPERT_ACTIONS),
     "objection": (Objection, OBJECTION_ACTIONS),
     "hint": (SuspicionHint, HINT_ACTIONS),
     "award": (Award, AWARD_ACTIONS),

@@ -70,6 +70,9 @@ def archive_package(challenge: Challenge) -> bytes:
         for panel in challenge.panels.exclude(locked_at=None):
             put(f"review/{panel.purpose}.docx", review_document(panel))
             put(f"review/{panel.purpose}-draw.json", _json({"seed": panel.seed, **panel.draw_record}))
+            for further in panel.supplementary_draws.exclude(drawn_at=None):
+                name = f"review/{panel.purpose}-draw-{further.number + 1}.json"
+                put(name, _json({"seed": further.seed, **further.draw_record}))
         put(
             "decisions.json",
             _json(

@@ -11,6 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from challenges import scoring
+from challenges.draws_record import verify_draws
 from challenges.enums import OpeningState, PanelPurpose, SeatState
 from challenges.models import BidVersion, Challenge, Panel
 from challenges.officers_record import verify_officers
@@ -51,6 +52,7 @@ BEFORE_OPENING = {
     "attachment": "附件文件缺失或被改动。",
     "row": "关键数据与平台留存的校验值不符，可能绕过平台被改动、加入或删除。",
     "opening_row": "开启之前已有开启的数据。",
+    "draw_row": "专家抽取的记录与公布的方法或链上的不符。",
     "score_row": "开启之前已有评分的数据。",
     "award_row": "开启之前已有中榜的数据。",
     "in_office": "开启环节有当时不在任的人参与。",
@@ -217,6 +219,11 @@ def _openings(challenge: Challenge) -> Found:
         yield kind, False, _("链上没有这次开启。")
 
 
+def _draws(challenge: Challenge) -> Found:
+    for row in verify_draws(challenge):
+        yield row.subject, row.ok, row.detail
+
+
 def _scores(challenge: Challenge) -> Found:
     """Signed sheets are what was signed, and results follow from them by the published rule."""
     for panel in challenge.panels.exclude(locked_at=None):
@@ -305,6 +312,7 @@ COMPARISONS: tuple[tuple[str, Callable[[Challenge], Found]], ...] = (
     ("attachment", _attachments),
     ("row", _digests),
     ("opening_row", _openings),
+    ("draw_row", _draws),
     ("score_row", _scores),
     ("award_row", _awards),
     ("in_office", _officers),

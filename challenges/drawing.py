@@ -45,10 +45,19 @@ def position(seed: str, witness: str, expert_id: str) -> str:
     return hashlib.sha256("\n".join((METHOD, seed, witness, expert_id)).encode()).hexdigest()
 
 
+def technical_seats(seats: int, technical_percent: int) -> int:
+    """How many of `seats` the rule gives to technical and economic experts."""
+    return math.ceil(seats * technical_percent / 100)
+
+
 def draw(seed: str, witness: str, pool: Sequence[Candidate], seats: int, technical_percent: int) -> Draw:
     """The first of the order that fill `seats` with at least the asked share of technical and economic experts."""
+    return draw_seats(seed, witness, pool, seats, technical_seats(seats, technical_percent))
+
+
+def draw_seats(seed: str, witness: str, pool: Sequence[Candidate], seats: int, needed: int) -> Draw:
+    """As `draw`, for seats of which `needed` go to technical and economic experts: those a panel lacks, it may be."""
     ordered = sorted(pool, key=lambda one: position(seed, witness, one.id))
-    needed = math.ceil(seats * technical_percent / 100)
     technical = [one for one in ordered if one.kind in TECHNICAL_KINDS]
     if len(ordered) < seats or len(technical) < needed:
         raise PoolTooSmall

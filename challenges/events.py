@@ -100,6 +100,26 @@ class SeatNotified(Event):
 
 
 @dataclass(frozen=True)
+class ExpertMoved(Event):
+    """`step`: edited, retired, reinstated; told where the expert holds a seat."""
+
+    topic: ClassVar[str] = "challenges.expert.moved"
+    expert_id: int
+    step: str
+    at: str
+
+
+@dataclass(frozen=True)
+class PanelMoved(Event):
+    """`step`: short (no reserve is left for a seat: handlers), draw_committed (a supplementary draw: supervisors)."""
+
+    topic: ClassVar[str] = "challenges.panel.moved"
+    panel_id: int
+    step: str
+    at: str
+
+
+@dataclass(frozen=True)
 class BidFormalCheckMoved(Event):
     """`step`: asked (补正), answered, passed, failed; told to the bidder, an answer to the handlers."""
 
@@ -122,6 +142,23 @@ class BidConcluded(Event):
 class PublicityStarted(Event):
     topic: ClassVar[str] = "challenges.publicity.started"
     publicity_id: int
+
+
+@dataclass(frozen=True)
+class PublicityEnded(Event):
+    topic: ClassVar[str] = "challenges.publicity.ended"
+    publicity_id: int
+
+
+@dataclass(frozen=True)
+class DueDayReached(Event):
+    """`entry`: a name of `due_days.DUE_DAYS`; `mark`: nears or over; `day`: the day it was about, as ISO text."""
+
+    topic: ClassVar[str] = "challenges.due_day.reached"
+    entry: str
+    row_id: int
+    day: str
+    mark: str
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from challenges.enums import (
     StageOutcome,
 )
 from challenges.models import Challenge, Programme, Project
-from challenges.parameters import BOUNDS, Parameters
+from challenges.parameters import BOUNDS, FEN_PER_WAN, Parameters, is_money
 from core.clock import BEIJING
 from core.forms import (
     DateInput,
@@ -37,8 +37,6 @@ from core.models import Category, Industry, Region
 from core.unified_code import normalise
 from scenarios.enums import Restriction, ReviewConclusion, ScenarioState, ScenarioType
 from scenarios.models import Scenario
-
-FEN_PER_WAN = 1_000_000
 
 
 class WanField(forms.DecimalField):
@@ -231,6 +229,9 @@ class ParameterForm(PageForm):
     def __init__(self, *args: Any, sheet: Parameters, **options: Any) -> None:
         super().__init__(*args, **options)
         for key, (label, lowest, highest) in BOUNDS.items():
+            if is_money(key):
+                self.fields[key] = WanField(label=_("%s（万元）") % label, initial=getattr(sheet, key))
+                continue
             self.fields[key] = forms.IntegerField(
                 label=label, min_value=lowest, max_value=highest, initial=getattr(sheet, key)
             )
@@ -491,6 +492,7 @@ class AffiliationForm(PageForm):
 
 
 class EmploymentForm(PageForm):
+    needed_fields = frozenset({"organisation_name", "started_on"})
     organisation_name = forms.CharField(label=_("单位"), max_length=120, required=False)
     unified_code = forms.CharField(label=_("统一社会信用代码"), max_length=18, required=False)
     position = forms.CharField(label=_("职务或关系"), max_length=60, required=False)
@@ -567,14 +569,16 @@ class ContractForm(PageForm):
     task_book = text(_("任务书"), rows=8)
     pledge = text(_("军令状"), rows=4)
     intellectual_property = text(_("知识产权约定"), rows=3)
-    grant_fen = WanField(label=_("财政资助（万元）"))
-    own_fen = WanField(label=_("自筹（万元）"))
-    first_payment_fen = WanField(label=_("首付款（万元）"))
+    grant_fen = WanField(label=_("财政资助（万元）"), help_text=_("不高于公示的金额。"))
+    own_fen = WanField(label=_("自筹（万元）"), help_text=_("没有时填 0。财政资助与自筹之和为合同总经费。"))
+    first_payment_fen = WanField(label=_("首付款（万元）"), help_text=_("财政资助中首次拨付的金额，没有时填 0。"))
     starts_on = forms.DateField(label=_("开始"), widget=DateInput)
     ends_on = forms.DateField(label=_("结束"), widget=DateInput)
 
 
 class MilestoneForm(PageForm):
+    #: In a row that is used; an unused one stays empty.
+    needed_fields = frozenset({"title", "share_fen", "due_on"})
     title = forms.CharField(label=_("里程碑"), max_length=200, required=False)
     target = forms.CharField(label=_("考核内容"), max_length=500, required=False)
     share_fen = WanField(label=_("经费（万元）"), required=False)
@@ -611,7 +615,9 @@ class ChangeForm(PageForm):
     kind = forms.ChoiceField(label=_("变更类型"), choices=ChangeKind.choices)
     content = text(_("变更内容"))
     reason = text(_("理由"))
-    months = forms.IntegerField(label=_("延期月数"), required=False, min_value=1, max_value=24)
+    months = forms.IntegerField(
+        label=_("延期月数"), required=False, min_value=1, max_value=24, help_text=_("申请延期时必填，其他变更不填。")
+    )
 
 
 class ChangeDecisionForm(PageForm):
@@ -622,7 +628,9 @@ class ChangeDecisionForm(PageForm):
         widget=forms.RadioSelect,
     )
     comment = text(_("理由"))
-    minutes_number = forms.CharField(label=_("会议纪要号"), max_length=60, required=False)
+    minutes_number = forms.CharField(
+        label=_("会议纪要号"), max_length=60, required=False, help_text=_("批准调整考核指标时必填。")
+    )
 
 
 class AcceptanceForm(PageForm):
@@ -643,9 +651,17 @@ class AcceptanceConclusionForm(PageForm):
 
 
 class EndForm(PageForm):
+    """An end without fault: the meeting's decision and its reason."""
+
     comment = text(_("理由"))
-    statement_heard = text(_("当事单位的陈述申辩"), required=False)
-    minutes_number = forms.CharField(label=_("会议纪要号"), max_length=60, required=False)
+    minutes_number = forms.CharField(label=_("会议纪要号"), max_length=60)
+
+
+class FaultForm(EndForm):
+    """An end with fault is decided only after the party was heard."""
+
+    statement_heard = text(_("当事单位的陈述申辩"))
+    field_order = ("comment", "statement_heard", "minutes_number")
 
 
 class EvaluationForm(PageForm):

@@ -2,12 +2,14 @@
 
 from accounts.events import OrganisationChanged
 from challenges.comparison import challenges_faults
+from challenges.due_days import ANNOUNCER
 from challenges.events import OpeningStep
 from challenges.models import Bid, Challenge
 from challenges.selectors import may_download_bid_file, may_download_challenge_file
 from challenges.services.bids import challenges_freeze_due, ciphertexts_destroy
 from challenges.services.clarification import deadlines_remind
-from challenges.services.decision import contracts_flag_late
+from challenges.services.decision import contracts_flag_late, publicities_end
+from challenges.services.due_days import due_days_announce
 from challenges.services.hints import hints_compute
 from challenges.services.movement import challenges_refresh
 from challenges.services.programmes import programmes_collect
@@ -35,6 +37,8 @@ every(seconds=1, name="challenges.freeze")(challenges_freeze_due)
 every(seconds=30, name="challenges.collect")(programmes_collect)
 every(seconds=300, name="challenges.remind")(deadlines_remind)
 every(seconds=600, name="challenges.time_out_seats")(seats_time_out)
+every(seconds=60, name="challenges.end_publicities")(publicities_end)
+every(seconds=3600, name=ANNOUNCER)(due_days_announce)
 every(seconds=3600, name="challenges.flag_late_contracts")(contracts_flag_late)
 every(seconds=3600, name="challenges.flag_overdue")(projects_flag_overdue)
 every(seconds=86400, name="challenges.destroy_ciphertexts")(ciphertexts_destroy)

@@ -74,7 +74,7 @@ BY_MODEL: dict[str, Mapping[str, Any]] = {
 #: Key → (label, lowest, highest). Bounds are what a law or the process itself allows, not what is usual.
 BOUNDS: dict[str, tuple[str | Promise, int, int]] = {
     "demand_max_per_organisation": (gettext_lazy("每单位需求数上限"), 1, 20),
-    "demand_minimum_own_funding_fen": (gettext_lazy("需求单位最低自有投入（分）"), 0, 10**13),
+    "demand_minimum_own_funding_fen": (gettext_lazy("需求单位最低自有投入"), 0, 10**13),
     "apply_window_minimum_days": (gettext_lazy("揭榜期最短天数"), 5, 180),
     "apply_maximum_as_lead": (gettext_lazy("每单位牵头揭榜数上限"), 1, 20),
     "consortium_maximum_members": (gettext_lazy("联合体成员数上限（不含牵头单位）"), 0, 10),
@@ -108,6 +108,14 @@ BOUNDS: dict[str, tuple[str | Promise, int, int]] = {
 }
 
 
+FEN_PER_WAN = 1_000_000
+
+
+def is_money(key: str) -> bool:
+    """Kept in fen, told and typed in 万元."""
+    return key.endswith("_fen")
+
+
 def default_parameters(model: str) -> Parameters:
     """The sheet a programme of this model starts from."""
     return replace(Parameters(), **BY_MODEL.get(model, {}))
@@ -136,10 +144,11 @@ def checked(parameters: Parameters) -> Parameters:
     for key, (label, lowest, highest) in BOUNDS.items():
         value = getattr(parameters, key)
         if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
-            problems[key] = [
-                _("“%(label)s”应为 %(lowest)d 到 %(highest)d 之间的整数。")
-                % {"label": label, "lowest": lowest, "highest": highest}
-            ]
+            words = _("“%(label)s”应为 %(lowest)d 到 %(highest)d 之间的整数。")
+            if is_money(key):
+                words = _("“%(label)s”应在 %(lowest)d 到 %(highest)d 万元之间。")
+                lowest, highest = lowest // FEN_PER_WAN, highest // FEN_PER_WAN
+            problems[key] = [words % {"label": label, "lowest": lowest, "highest": highest}]
     if "experts" not in problems and parameters.experts % 2 == 0:
         problems["experts"] = [_("评审专家数应为奇数。")]
     if parameters.opening_threshold >= parameters.opening_officers:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from accounts.models import Organisation
 from challenges.models import Affiliation
 from core.clock import today
 from core.errors import Reason
@@ -42,6 +43,20 @@ def related_codes(codes: Iterable[str]) -> dict[str, str]:
         if not frontier:
             break
     return reached
+
+
+def names_of_codes(codes: Iterable[str]) -> list[tuple[str, str]]:
+    """(code, name) for every name these codes go by: on the platform, and where a tie was entered."""
+    wanted = {code for code in codes if code}
+    found: list[tuple[str, str]] = []
+    for code, *names in Organisation.objects.filter(unified_code__in=wanted).values_list(
+        "unified_code", "name", "short_name"
+    ):
+        found += [(str(code), name) for name in names if name]
+    for side in ("parent", "child"):
+        rows = Affiliation.objects.filter(**{f"{side}_code__in": wanted})
+        found += list(rows.values_list(f"{side}_code", f"{side}_name"))
+    return found
 
 
 def related_reasons(codes: Sequence[str], other_code: str, other_name: str) -> list[Reason]:

@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
 from challenges.feeds import ChallengeFeed, ProgrammeFeed
-from challenges.views import actions, desk, integrity, membership_looks, proofs, public, sealing
+from challenges.views import actions, desk, experts, integrity, membership_looks, proofs, public, sealing
 
 app_name = "challenges"
 
@@ -18,6 +18,7 @@ urlpatterns = [
     path("challenges/publicity/", public.publicities, name="publicities"),
     path("challenges/publicity/<uuid:public_id>/", public.publicity, name="publicity"),
     path("challenges/results/", public.results, name="results"),
+    path("challenges/sealer.zip", sealing.sealer, name="sealer"),
     path("challenges/verify/", sealing.verifier, name="verifier"),
     path("challenges/proofs/", proofs.proofs, name="proofs"),
     path("challenges/<str:key>/", public.challenge, name="challenge"),
@@ -41,6 +42,7 @@ urlpatterns = [
     path("desk/challenges/keys/prove/<uuid:public_id>/", sealing.officer_key_prove, name="officer_key_prove"),
     path("desk/challenges/lists/<str:code>/keys/", sealing.envelope_keys, name="envelope_keys"),
     path("desk/challenges/experts/", desk.experts, name="experts"),
+    path("desk/challenges/experts/<uuid:public_id>/", experts.expert, name="expert"),
     path("desk/challenges/integrity/", integrity.integrity, name="integrity"),
     path("desk/challenges/integrity/<str:kind>/<int:pk>/end/", integrity.integrity_end, name="integrity_end"),
     path("desk/challenges/memberships/", membership_looks.membership_looks, name="membership_looks"),
@@ -74,6 +76,7 @@ urlpatterns = [
     path("desk/challenges/items/<str:key>/open/<str:kind>/start/", sealing.opening_start, name="opening_start"),
     path("desk/challenges/openings/<uuid:public_id>/peel/", sealing.opening_peel, name="opening_peel"),
     path("desk/challenges/bids/<uuid:public_id>/receipts/<int:number>/", sealing.receipt, name="receipt"),
+    path("desk/challenges/bids/<uuid:public_id>/withdrawals/<int:number>/", sealing.withdrawal, name="withdrawal"),
     path("desk/challenges/bids/<uuid:public_id>/inclusion.json", sealing.inclusion_proof, name="inclusion"),
     path("desk/challenges/bids/<uuid:public_id>/", desk.bid, name="bid"),
     path("desk/challenges/items/<str:key>/decide/", desk.decide, name="decide"),

@@ -327,7 +327,13 @@ def price_problems(price: Mapping[str, Any], challenge: Challenge, parameters: P
     names = ("total_fen", "grant_fen", "own_fen")
     amounts = [price.get(name) for name in names]
     if any(not isinstance(amount, int) or isinstance(amount, bool) or amount < 0 for amount in amounts):
-        return [Reason("amount_unreadable", _("报价应为以分计的非负整数。"), "price")]
+        return [
+            Reason(
+                "amount_unreadable",
+                _("请填写报价：“申请财政资助”和“自筹”都要填写，单位万元，不能为负，没有时填 0。"),
+                "price",
+            )
+        ]
     total, grant, own = (int(price[name]) for name in names)
     problems = []
     if total != grant + own:

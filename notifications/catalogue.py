@@ -438,6 +438,34 @@ _MESSAGES = (
         "challenges:seat",
     ),
     Message(
+        "challenge.panel_short",
+        Group.TODO,
+        _("评审组缺员，需要补抽专家：%(title)s"),
+        _("“%(title)s”的%(purpose)s还缺 %(missing)d 名专家，没有候补。请在评审组页面发起补抽，再由监督人员抽取。"),
+        "challenges:panel",
+    ),
+    Message(
+        "challenge.expert_moved",
+        Group.TODO,
+        _("评审专家%(step)s：%(title)s"),
+        _("“%(title)s”的%(purpose)s中，专家%(expert)s%(step)s。%(reason)s请核对是否需要更换或重新核查回避。"),
+        "challenges:panel",
+    ),
+    Message(
+        "challenge.expert_retired",
+        Group.RESULT,
+        _("您已从评审专家库出库"),
+        _("您已从评审专家库出库：%(reason)s。正在担任的评审席位暂时保留，是否更换由该项目经办人决定并另行通知。"),
+        mail=False,
+    ),
+    Message(
+        "challenge.draw_waits",
+        Group.TODO,
+        _("等待您补抽专家：%(title)s"),
+        _("“%(title)s”的%(purpose)s缺员，经办人已发起补抽，请监督人员在评审组页面输入见证词抽取。"),
+        "challenges:panel",
+    ),
+    Message(
         "challenge.supplement_asked",
         Group.TODO,
         _("请补正揭榜申请：%(title)s"),
@@ -470,6 +498,13 @@ _MESSAGES = (
         Group.LIST,
         _("公示：%(title)s"),
         _("“%(title)s”自 %(first)s 至 %(last)s 公示，期间可以实名提出异议。"),
+        "challenges:publicity",
+    ),
+    Message(
+        "challenge.publicity_ended",
+        Group.TODO,
+        _("公示已结束：%(title)s"),
+        _("“%(title)s”的公示已于 %(last)s 结束。%(open)s"),
         "challenges:publicity",
     ),
     Message(
@@ -509,4 +544,27 @@ _MESSAGES = (
     ),
 )
 
-MESSAGES = {message.topic: message for message in _MESSAGES}
+#: Pages of 揭榜挂帅 that show a due day; a message each, so that the notice leads there (challenges/due_days.py).
+_DUE_PAGES = ("programme", "working_list", "challenge", "bid", "seat", "publicity", "objection", "project")
+_DUE_MESSAGES = tuple(
+    message
+    for page in _DUE_PAGES
+    for message in (
+        Message(
+            f"challenge.due_nears.{page}",
+            Group.TODO,
+            _("期限临近：%(what)s（%(title)s）"),
+            _("“%(title)s”的%(what)s是 %(due)s，%(left)s。请按时办理。"),
+            f"challenges:{page}",
+        ),
+        Message(
+            f"challenge.overdue.{page}",
+            Group.TODO,
+            _("期限已过：%(what)s（%(title)s）"),
+            _("“%(title)s”的%(what)s %(due)s 已过。请尽快办理，或督促有关单位办理。"),
+            f"challenges:{page}",
+        ),
+    )
+)
+
+MESSAGES = {message.topic: message for message in (*_MESSAGES, *_DUE_MESSAGES)}

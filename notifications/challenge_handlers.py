@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from accounts.enums import Role
 from accounts.events import MembershipBegan
 from accounts.models import Membership, User
+from challenges.conflicts import concerned_parties, conflict_reasons
 from challenges.enums import BidState, ChallengeState, EnvelopeKind, ObjectionState
 from challenges.events import (
     AnnualListPublished,
@@ -22,9 +23,11 @@ from challenges.events import (
     ChangeDecided,
     ContractLate,
     DeadlineNears,
+    ExpertMoved,
     MilestoneMoved,
     ObjectionMoved,
     OpeningStep,
+    PanelMoved,
     ProgrammeCalled,
     ProjectTransitioned,
     PublicityStarted,
@@ -39,10 +42,12 @@ from challenges.models import (
     BidVersion,
     Challenge,
     ChangeRequest,
+    Expert,
     Invitation,
     Milestone,
     Objection,
     Opener,
+    Panel,
     Programme,
     Project,
     Publicity,
@@ -50,7 +55,9 @@ from challenges.models import (
     Seat,
 )
 from challenges.permissions import is_in_office
+from challenges.services.experts import seats_held
 from challenges.services.membership_looks import WaitingLook, looks_waiting
+from challenges.services.reserve import missing_seats
 from core.clock import BEIJING, now
 from core.outbox import subscribe
 from notifications.selectors import demand_side_of, people_with_role, supply_side_of
@@ -451,6 +458,68 @@ def seat_notified(event: SeatNotified) -> None:
             "due": _text(seat.answer_due_at),
         },
         url_arguments=[str(seat.public_id)],
+    )
+
+
+EXPERT_WORDS = {
+    "edited": gettext_lazy("的资料修改后存在需要回避的情形"),
+    "retired": gettext_lazy("已出库"),
+}
+
+
+@subscribe(ExpertMoved, name="notifications.expert_moved")
+def expert_moved(event: ExpertMoved) -> None:
+    """Where an expert who was retired, or whose corrected entry shows a conflict, holds a seat, the handlers hear."""
+    expert = Expert.objects.select_related("user").filter(pk=event.expert_id).first()
+    if expert is None or event.step not in EXPERT_WORDS:
+        return
+    retired = event.step == "retired"
+    for seat in seats_held(expert):
+        panel = seat.panel
+        found = (
+            ()
+            if retired
+            else conflict_reasons(expert, panel.challenge, panel.purpose, concerned_parties(panel.challenge))
+        )
+        if not retired and not found:
+            continue
+        told = expert.retired_reason if retired else "".join(reason.message for reason in found)
+        notify(
+            "challenge.expert_moved",
+            recipients=_handlers_of(panel.challenge),
+            key=f"{seat.pk}:{event.step}:{event.at}",
+            values={
+                "title": panel.challenge.title,
+                "purpose": panel.get_purpose_display(),
+                "expert": expert.name,
+                "step": str(EXPERT_WORDS[event.step]),
+                "reason": comment_sentence(told),
+            },
+            url_arguments=[str(panel.public_id)],
+        )
+    if retired and expert.user is not None and seats_held(expert).exists():
+        notify(
+            "challenge.expert_retired",
+            recipients=[expert.user],
+            key=f"{expert.pk}:{event.at}",
+            values={"reason": expert.retired_reason.rstrip("。")},
+        )
+
+
+@subscribe(PanelMoved, name="notifications.panel_moved")
+def panel_moved(event: PanelMoved) -> None:
+    """A seat without a reserve is told to the handlers, a supplementary draw that waits to the supervisors."""
+    panel = Panel.objects.select_related("challenge__programme__owner").filter(pk=event.panel_id).first()
+    if panel is None:
+        return
+    short = event.step == "short"
+    values = {"title": panel.challenge.title, "purpose": panel.get_purpose_display()}
+    notify(
+        "challenge.panel_short" if short else "challenge.draw_waits",
+        recipients=_handlers_of(panel.challenge) if short else people_with_role(Role.SUPERVISOR),
+        key=f"{panel.pk}:{event.step}:{event.at}",
+        values=values | ({"missing": missing_seats(panel)} if short else {}),
+        url_arguments=[str(panel.public_id)],
     )
 
 

@@ -3,6 +3,7 @@
 from challenges.models.aside import KeptAside
 from challenges.models.bidding import Bid, BidDraft, BidVersion, ChainEntry, CreditCheck, CreditEntry, SealedEnvelope
 from challenges.models.decision import Award, Decision, Objection, Publicity
+from challenges.models.due import DueNotice
 from challenges.models.opening import EnvelopeKey, OfficerKey, OfficerKeyProof, Opener, Opening, OpeningLayer
 from challenges.models.programme import (
     AnnualList,
@@ -34,6 +35,7 @@ from challenges.models.review import (
     Panel,
     ScoreSheet,
     Seat,
+    SupplementaryDraw,
     SuspicionHint,
 )
 
@@ -55,6 +57,7 @@ __all__ = [
     "CreditCheck",
     "CreditEntry",
     "Decision",
+    "DueNotice",
     "Employment",
     "EnvelopeKey",
     "Expert",
@@ -80,6 +83,7 @@ __all__ = [
     "Seat",
     "StageAssessment",
     "StageResult",
+    "SupplementaryDraw",
     "SuspicionHint",
     "TransferReport",
 ]

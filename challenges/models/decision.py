@@ -11,7 +11,7 @@ from accounts.models import Organisation
 from challenges.enums import AwardState, ObjectionState, PublicityState
 from challenges.models.bidding import Bid
 from challenges.models.programme import AnnualList, Challenge
-from core.clock import now
+from core.clock import now, today
 from core.deciding import DecidingModel
 from core.transitions import state_check
 
@@ -107,6 +107,19 @@ class Publicity(DecidingModel):
 
     def __str__(self) -> str:
         return f"{self.first_day} – {self.last_day}"
+
+    @property
+    def is_over(self) -> bool:
+        """By the clock: over with the last second of its last day in Beijing, whether or not the job has run yet."""
+        return self.state in (PublicityState.ENDED, PublicityState.VOID) or (
+            self.state == PublicityState.RUNNING and today() > self.last_day
+        )
+
+    @property
+    def shown_state(self) -> str:
+        """What its pages say; a void one stays void."""
+        over = self.is_over and self.state != PublicityState.VOID
+        return str(_("公示已结束")) if over else str(self.get_state_display())
 
 
 class Objection(DecidingModel):

@@ -32,6 +32,8 @@ class Expert(DecidingModel):
     years = models.PositiveSmallIntegerField(_("从业年限"))
     areas = models.ManyToManyField(Category, related_name="+", blank=True, verbose_name=_("专业领域"))
     active = models.BooleanField(_("在库"), default=True)
+    retired_at = models.DateTimeField(null=True, editable=False)
+    retired_reason = models.TextField(_("出库理由"), blank=True, default="", db_default="")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=now, editable=False)
 
@@ -122,6 +124,34 @@ class Panel(DecidingModel):
 
     def __str__(self) -> str:
         return f"{self.get_purpose_display()} {self.challenge_id}"
+
+
+class SupplementaryDraw(DecidingModel):
+    """A later draw for seats that no reserve of the earlier draws could fill; made and replayed like the first."""
+
+    part_of = ("challenges.challenge", "panel__challenge_id")
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    panel = models.ForeignKey(Panel, on_delete=models.PROTECT, related_name="supplementary_draws")
+    number = models.PositiveSmallIntegerField()
+    method = models.CharField(max_length=40)
+    #: As on the panel: the digest is told at once, the seed with the draw.
+    seed_commitment = models.CharField(max_length=64)
+    seed = models.CharField(max_length=64)
+    draw_record = models.JSONField(default=dict, blank=True)
+    committed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    committed_at = models.DateTimeField(default=now, editable=False)
+    drawn_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    drawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("补抽")
+        verbose_name_plural = _("补抽")
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["panel", "number"], name="one_number_per_supplementary_draw")]
+
+    def __str__(self) -> str:
+        return f"{self.panel} #{self.number}"
 
 
 class Seat(DecidingModel):

@@ -488,6 +488,20 @@ def bid_withdraw(*, challenge_id: int, acting_user: User) -> dict[str, Any]:
     return receipts.sign_withdrawal(body, signer())
 
 
+def withdrawals_of(bid: Bid) -> list[dict[str, Any]]:
+    """Bodies of every withdrawal of this bid, as they stand in the chain; for its bidder's eyes."""
+    links = bid.challenge.chain.filter(kind=kinds.WITHDRAWN, body__bid=str(bid.public_id)).order_by("sequence")
+    return list(links.values_list("body", flat=True))
+
+
+def withdrawal_confirmation(bid: Bid, version: int) -> dict[str, Any]:
+    """The signed confirmation once more: it is made of the link, so it can be had as long as the record stands."""
+    body = next((body for body in withdrawals_of(bid) if body["version"] == version), None)
+    if body is None:
+        raise ObjectNotFound()
+    return receipts.sign_withdrawal(body, signer())
+
+
 @transaction.atomic
 def bid_reconfirm(*, challenge_id: int, acting_user: User) -> Bid:
     """The bidder has read the changed call and lets the sealed bid stand as it is."""

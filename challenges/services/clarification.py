@@ -48,6 +48,12 @@ MATERIAL_FIELDS = frozenset({"criteria", "grant_cap_fen", "budget_source", "rest
 # --- questions ----------------------------------------------------------------------------------------------------
 
 
+def takes_questions(challenge: Challenge) -> bool:
+    """Published, and before the cut-off; a page offers the question only while this holds."""
+    cut_off = challenge.question_deadline_at
+    return challenge.state == ChallengeState.PUBLISHED and (cut_off is None or database_now() < cut_off)
+
+
 @transaction.atomic
 def question_ask(*, challenge_id: int, acting_user: User, text: str) -> Question:
     """Ask before the cut-off. Who asked is shown to nobody but themselves."""
@@ -57,9 +63,7 @@ def question_ask(*, challenge_id: int, acting_user: User, text: str) -> Question
         raise ObjectNotFound()
     if not may_bid(acting_user):
         raise NotPermitted(_("提问需要“供给方经办人”角色。"))
-    if challenge.state != ChallengeState.PUBLISHED or (
-        challenge.question_deadline_at is not None and database_now() >= challenge.question_deadline_at
-    ):
+    if not takes_questions(challenge):
         raise DomainError(_("提问已经截止。"), code="questions_closed")
     if not text.strip():
         raise InvalidInput({"text": [_("请填写问题。")]})

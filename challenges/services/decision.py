@@ -22,7 +22,7 @@ from challenges.enums import (
     ProgrammeModel,
     PublicityState,
 )
-from challenges.events import BidConcluded, ContractLate, ObjectionMoved, PublicityStarted
+from challenges.events import BidConcluded, ContractLate, ObjectionMoved, PublicityEnded, PublicityStarted
 from challenges.models import Award, Bid, BidResult, Challenge, Decision, Objection, Publicity
 from challenges.permissions import handles_challenge, may_handle_objection
 from challenges.scoring import sound_price
@@ -38,6 +38,9 @@ from core.personal_information import masked
 from core.working_days import Period, period, working_days_between
 
 LIVE_PUBLICITY = (PublicityState.RUNNING, PublicityState.SUSPENDED)
+#: A period that ended without an award yet: an objection filed in time may still stop it, a new decision replaces it.
+UNDECIDED_PUBLICITY = (*LIVE_PUBLICITY, PublicityState.ENDED)
+_IN_PUBLICITY = (ChallengeState.PUBLICITY, ChallengeState.PUBLICITY_SUSPENDED)
 
 
 # --- decision -----------------------------------------------------------------------------------------------------
@@ -148,7 +151,7 @@ def decision_make(
         context={"minutes_number": minutes_number, "decision_reasons": reasons},
         detail={"minutes_number": minutes_number, "deviation": bool(deviation_reason.strip())},
     )
-    challenge.publicities.filter(state__in=LIVE_PUBLICITY).update(state=PublicityState.VOID, ended_at=now())
+    _void_publicities(challenge, source)
     replaced = challenge.decisions.filter(replaced_at=None)
     Award.objects.filter(decision__in=replaced, state=AwardState.PROPOSED).update(state=AwardState.LAPSED)
     replaced.update(replaced_at=now())
@@ -287,7 +290,38 @@ def publicity_start(*, challenge_id: int, acting_user: User) -> Publicity:
 
 
 def live_publicity(challenge: Challenge) -> Publicity | None:
-    return challenge.publicities.filter(state__in=LIVE_PUBLICITY).order_by("-pk").first()
+    """The publicity of a challenge that is publicised now; over or not, as long as nothing was awarded on it."""
+    states = UNDECIDED_PUBLICITY if challenge.state in _IN_PUBLICITY else LIVE_PUBLICITY
+    return challenge.publicities.filter(state__in=states).order_by("-pk").first()
+
+
+def _void_publicities(challenge: Challenge, source: str) -> None:
+    """What was publicised is no longer to be decided on. `source`: the challenge's state before."""
+    states = UNDECIDED_PUBLICITY if source in _IN_PUBLICITY else LIVE_PUBLICITY
+    current = challenge.publicities.filter(state__in=states)
+    if source in _IN_PUBLICITY:
+        current = current.filter(decision__replaced_at=None)
+    current.update(state=PublicityState.VOID, ended_at=now())
+
+
+def publicities_end() -> int:
+    """The clock's job: each 公示 ends with the last second of its last day in Beijing; who awards is told."""
+    moment = database_now()
+    due = Publicity.objects.filter(state=PublicityState.RUNNING, last_day__lt=beijing_day(moment))
+    count = 0
+    for key, challenge_id in list(due.values_list("pk", "challenge_id")):
+        with transaction.atomic():
+            if challenge_id is not None:
+                locked_challenge(challenge_id)
+            publicity = Publicity.objects.select_for_update(of=("self",)).get(pk=key)
+            if publicity.state != PublicityState.RUNNING or publicity.last_day >= beijing_day(moment):
+                continue
+            publicity.state, publicity.ended_at = PublicityState.ENDED, moment
+            publicity.save(update_fields=["state", "ended_at"])
+            audit.record(None, "challenges.publicity.end", publicity, {"last_day": publicity.last_day.isoformat()})
+            outbox.publish(PublicityEnded(publicity.pk))
+            count += 1
+    return count
 
 
 @transaction.atomic
@@ -318,9 +352,11 @@ def publicity_resume(*, challenge_id: int, acting_user: User) -> Publicity:
     span: Period = period(today(), max(publicity.working_days_left or 0, 1))
     move(challenge, "resume", acting_user=acting_user)
     publicity.state, publicity.last_day = PublicityState.RUNNING, span.last_day
-    publicity.suspended_on, publicity.working_days_left = None, None
+    publicity.suspended_on, publicity.working_days_left, publicity.ended_at = None, None, None
     publicity.calendar_versions = sorted({*publicity.calendar_versions, *span.calendar_versions})
-    publicity.save(update_fields=["state", "last_day", "suspended_on", "working_days_left", "calendar_versions"])
+    publicity.save(
+        update_fields=["state", "last_day", "suspended_on", "working_days_left", "calendar_versions", "ended_at"]
+    )
     audit.record(acting_user, "challenges.publicity.resume", challenge, {"last_day": span.last_day.isoformat()})
     return publicity
 
@@ -556,7 +592,7 @@ def award_lapse(*, award_public_id: UUID, acting_user: User, comment: str) -> Ch
 def challenge_cancel(*, challenge_id: int, acting_user: User, comment: str) -> Challenge:
     """Stop a published challenge: public reason, every bidder told; sealed bids are never opened (domain.md §2.4)."""
     challenge = locked_challenge(challenge_id)
-    challenge.closing_comment = comment.strip()
+    source, challenge.closing_comment = challenge.state, comment.strip()
     move(
         challenge,
         "cancel",
@@ -565,7 +601,7 @@ def challenge_cancel(*, challenge_id: int, acting_user: User, comment: str) -> C
         update_fields=["closing_comment"],
         detail={"comment": comment},
     )
-    challenge.publicities.filter(state__in=LIVE_PUBLICITY).update(state=PublicityState.VOID, ended_at=now())
+    _void_publicities(challenge, source)
     if challenge.opened_at is None:
         challenge.bids.filter(state__in=(BidState.SEALED, BidState.LOCKED)).update(state=BidState.RETURNED)
     chain_append(challenge, "cancelled", {"comment": comment.strip()})

@@ -15,6 +15,7 @@ from challenges.models import Challenge, ChallengeCheck, Indicator, Programme
 from challenges.permissions import acts_as_demander, handles_challenge, handles_programme, may_state_need
 from challenges.services.credit import credit_reasons
 from challenges.services.movement import locked_challenge, move, touch
+from challenges.services.reserve import short_reasons
 from challenges.states import programme_parameters
 from core import audit
 from core.clock import now, today
@@ -273,9 +274,10 @@ def need_argue(*, challenge_id: int, acting_user: User) -> Challenge:
     """Send to argumentation: a panel for it must have been drawn and be free of open conflicts."""
     challenge = locked_challenge(challenge_id)
     panel = challenge.panels.filter(purpose=PanelPurpose.ARGUMENTATION).exclude(state=PanelState.VOID).first()
-    reasons = []
     if panel is None or panel.state == PanelState.COMMITTED:
         reasons = [Reason("panel_missing", _("请先抽取论证专家。"))]
+    else:
+        reasons = short_reasons(panel)
     return move(challenge, "argue", acting_user=acting_user, context={"panel_reasons": reasons})
 
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.permissions import organisation_of
+from challenges.due_days import DUE_DAYS
 from challenges.enums import (
     AnnualListState,
     ChallengeState,
@@ -24,6 +25,7 @@ from challenges.sealing.receipts import time_text
 from challenges.sealing.suites import DEFAULT_SUITE
 from challenges.sealing.verification import PUBLISHED, layer_digest
 from challenges.services.chain import chain_append
+from challenges.services.due_days import due_day_tell
 from challenges.services.movement import locked_challenge, move
 from challenges.services.openers import current_envelope_keys, officers_of_keys, opener_reasons
 from challenges.signing import signer
@@ -134,6 +136,7 @@ def programmes_collect() -> int:
             programme = _locked_programme(key)
             if programme.state == ProgrammeState.CALLING:
                 _move_programme(programme, "collect", None)
+                due_day_tell(DUE_DAYS["programme.needs_close_at"], programme, "over")
                 closed += 1
     return closed
 

@@ -47,6 +47,7 @@ from challenges.states import programme_parameters
 from core import audit, outbox
 from core.clock import now, today
 from core.errors import DomainError, GuardFailed, InvalidInput, NotPermitted, ObjectNotFound, Reason
+from core.money import format_fen
 from core.transitions import transition
 
 HUNDRED = 100
@@ -117,12 +118,16 @@ def contract_problems(award: Award, values: Mapping[str, Any], milestones: Seque
         )
     grant, own = values["grant_fen"], values.get("own_fen", 0)
     if grant > award.grant_fen:
-        reasons.append(Reason("grant_above_award", _("合同资助金额不能高于公示的金额。"), "grant_fen"))
+        text = _("合同资助 %(grant)s，不能高于公示的 %(award)s。")
+        amounts = {"grant": format_fen(grant), "award": format_fen(award.grant_fen)}
+        reasons.append(Reason("grant_above_award", text % amounts, "grant_fen"))
     if not milestones:
         reasons.append(Reason("milestones_missing", _("请至少设置一个里程碑。"), "milestones"))
     total = sum(int(row["share_fen"]) for row in milestones)
     if total != grant + own:
-        reasons.append(Reason("milestones_sum", _("各里程碑经费之和应等于合同总经费。"), "milestones"))
+        text = _("各里程碑经费之和是 %(sum)s，应等于合同总经费 %(total)s（财政资助加自筹）。")
+        amounts = {"sum": format_fen(total), "total": format_fen(grant + own)}
+        reasons.append(Reason("milestones_sum", text % amounts, "milestones"))
     if any(not starts <= row["due_on"] <= ends for row in milestones):
         reasons.append(Reason("milestone_dates", _("里程碑期限应在项目实施期内。"), "milestones"))
     first = values.get("first_payment_fen", 0)

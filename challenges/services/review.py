@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from challenges import drawing, scoring
-from challenges.conflicts import concerned_codes, conflict_reasons, member_codes
+from challenges.conflicts import concerned_parties, conflict_reasons, member_codes
 from challenges.drawing import PoolTooSmall
+from challenges.due_days import DUE_DAYS
 from challenges.enums import (
     BidState,
     ChallengeState,
@@ -26,7 +27,8 @@ from challenges.enums import (
     PanelState,
     SeatState,
 )
-from challenges.events import BidFormalCheckMoved, SeatNotified
+from challenges.events import BidFormalCheckMoved, PanelMoved, SeatNotified
+from challenges.expert_rules import expert_problems, facts_of
 from challenges.models import Bid, BidResult, Challenge, Employment, Expert, Panel, ScoreSheet, Seat
 from challenges.permissions import (
     acts_as_bidder,
@@ -43,7 +45,9 @@ from challenges.sealing.verification import SCORES_LOCKED
 from challenges.services.chain import chain_append
 from challenges.services.credit import credit_check
 from challenges.services.diagnosis import OpeningInterrupted, Peculiar, control_file, diagnosed
+from challenges.services.due_days import due_day_tell
 from challenges.services.movement import locked_challenge, move
+from challenges.services.reserve import IN_OFFICE, next_reserve, short_reasons
 from challenges.states import programme_parameters
 from challenges.validators import bid_problems
 from core import audit, outbox
@@ -56,8 +60,6 @@ from core.working_days import period
 ANSWER_WITHIN = timedelta(days=2)
 #: Characters of a 补正's text.
 LONGEST_SUPPLEMENT = 20_000
-#: 招标投标法 37 as the trust standard: eight years and a senior title.
-LEAST_YEARS = 8
 #: Argumentation looks at the need itself (巴中 2025: 必要性、创新性、可行性、预期效益).
 ARGUMENTATION_CRITERIA: tuple[dict[str, Any], ...] = (
     {"key": "necessity", "name": "必要性", "weight": 25, "minimum": 0},
@@ -65,7 +67,6 @@ ARGUMENTATION_CRITERIA: tuple[dict[str, Any], ...] = (
     {"key": "feasibility", "name": "可行性", "weight": 25, "minimum": 0},
     {"key": "benefit", "name": "预期效益", "weight": 25, "minimum": 0},
 )
-IN_OFFICE = (SeatState.NOTIFIED, SeatState.DECLARED, SeatState.SUBMITTED, SeatState.SIGNED)
 
 
 # --- formal check -------------------------------------------------------------------------------------------------
@@ -254,15 +255,7 @@ def expert_enter(
     """Take a person into the pool with areas and at least three years of history (科学技术进步法 101)."""
     if not may_run_programmes(acting_user):
         raise NotPermitted()
-    problems: dict[str, list[str]] = {}
-    if not name.strip():
-        problems["name"] = [_("请填写姓名。")]
-    if years < LEAST_YEARS:
-        problems["years"] = [_("从业年限应满 %d 年（招标投标法第三十七条）。") % LEAST_YEARS]
-    if not title.strip():
-        problems["title"] = [_("请填写高级职称或同等专业水平。")]
-    if not employments:
-        problems["employments"] = [_("请填写近三年的任职单位，用于回避核查。")]
+    problems = expert_problems(name=name, title=title, years=years, employments=employments)
     if problems:
         raise InvalidInput(problems)
     expert = Expert.objects.create(
@@ -306,13 +299,13 @@ def panel_commit(*, challenge_id: int, acting_user: User, purpose: str) -> Panel
         seed_commitment=drawing.commitment(seed),
         committed_by=acting_user,
     )
-    _tell(
+    record_step(
         challenge, acting_user, "draw_committed", {"panel": str(panel.public_id), "commitment": panel.seed_commitment}
     )
     return panel
 
 
-def _tell(challenge: Challenge, acting_user: User | None, kind: str, body: dict[str, Any]) -> None:
+def record_step(challenge: Challenge, acting_user: User | None, kind: str, body: dict[str, Any]) -> None:
     """Into the chain where there is one (from publication on), and into the trail always."""
     if challenge.suite:
         chain_append(challenge, kind, body)
@@ -321,13 +314,18 @@ def _tell(challenge: Challenge, acting_user: User | None, kind: str, body: dict[
 
 def pool_of(challenge: Challenge, purpose: str) -> tuple[list[Expert], list[tuple[Expert, list[Reason]]]]:
     """Experts of the challenge's field without a computed conflict, and those left out with every reason."""
-    experts = Expert.objects.filter(active=True).prefetch_related("employments").order_by("public_id")
+    experts = (
+        Expert.objects.filter(active=True)
+        .select_related("user")
+        .prefetch_related("employments", "areas")
+        .order_by("public_id")
+    )
     if challenge.category is not None:
         root = challenge.category.code.split(".")[0]
         experts = experts.filter(
             Q(areas__code=root) | Q(areas__code__startswith=f"{root}.") | Q(kind__in=("finance", "management"))
         ).distinct()
-    concerned = concerned_codes(challenge)
+    concerned = concerned_parties(challenge)
     fit, excluded = [], []
     for expert in experts:
         reasons = conflict_reasons(expert, challenge, purpose, concerned)
@@ -385,27 +383,28 @@ def panel_draw(*, panel_public_id: UUID, acting_user: User, witness_words: str) 
         ],
         "order": list(result.order),
         "chosen": list(result.chosen),
+        "experts": facts_of((*fit, *(expert for expert, _reasons in excluded))),
     }
     panel.state, panel.drawn_at = PanelState.DRAWN, now()
     panel.save(update_fields=["draw_record", "state", "drawn_at"])
     by_id = {str(expert.public_id): expert for expert in fit}
     for one in result.chosen:
-        _seat(panel, by_id[one], result.order.index(one))
-    _name_chair(panel)
-    _tell(
+        seat_given(panel, by_id[one], result.order.index(one))
+    name_chair(panel)
+    record_step(
         challenge,
         acting_user,
         "experts_drawn",
-        {"panel": str(panel.public_id), "seed": panel.seed, "record_digest": _digest(panel.draw_record)},
+        {"panel": str(panel.public_id), "seed": panel.seed, "record_digest": digest_of(panel.draw_record)},
     )
     return panel
 
 
-def _digest(value: Any) -> str:
+def digest_of(value: Any) -> str:
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
-def _seat(panel: Panel, expert: Expert, draw_position: int, replaces: Seat | None = None) -> Seat:
+def seat_given(panel: Panel, expert: Expert, draw_position: int, replaces: Seat | None = None) -> Seat:
     seat = Seat.objects.create(
         panel=panel,
         expert=expert,
@@ -419,7 +418,7 @@ def _seat(panel: Panel, expert: Expert, draw_position: int, replaces: Seat | Non
     return seat
 
 
-def _name_chair(panel: Panel) -> None:
+def name_chair(panel: Panel) -> None:
     """The first drawn technical expert in office chairs."""
     seats = [seat for seat in panel.seats.select_related("expert").order_by("draw_position") if seat.state in IN_OFFICE]
     chair = next((seat for seat in seats if seat.expert.kind in drawing.TECHNICAL_KINDS), None)
@@ -450,7 +449,7 @@ def seat_declare(*, seat_public_id: UUID, acting_user: User, declaration: str) -
         raise DomainError(_("该席位当前为“%s”。") % seat.get_state_display(), code="seat_state")
     if not declaration.strip():
         raise InvalidInput({"declaration": [_("请填写无利害关系声明。")]})
-    reasons = conflict_reasons(seat.expert, challenge, seat.panel.purpose, concerned_codes(challenge))
+    reasons = conflict_reasons(seat.expert, challenge, seat.panel.purpose, concerned_parties(challenge))
     if reasons:
         vacate(seat, SeatState.RECUSED, [reason.message for reason in reasons], None)
         return seat
@@ -491,12 +490,15 @@ def seat_recuse(*, seat_public_id: UUID, acting_user: User, reason: str) -> Seat
 
 
 def vacate(seat: Seat, state: str, reasons: Sequence[str], acting_user: User | None) -> Seat | None:
-    """Take an expert off: their sheets are void (招标投标法实施条例 48), the next in order takes a new seat."""
+    """Take an expert off: their sheets are void (招标投标法实施条例 48), the next in order takes a new seat.
+
+    Where no reserve is left the seat stands open until a supplementary draw.
+    """
     seat.state, seat.recusal_reasons = state, list(reasons)
     seat.is_chair = False
     seat.save(update_fields=["state", "recusal_reasons", "is_chair"])
     seat.sheets.update(void=True)
-    _tell(
+    record_step(
         seat.panel.challenge,
         acting_user,
         "seat_vacated",
@@ -506,28 +508,21 @@ def vacate(seat: Seat, state: str, reasons: Sequence[str], acting_user: User | N
 
 
 def _fill(vacated: Seat) -> Seat | None:
-    panel = vacated.panel
-    record = panel.draw_record
-    kinds = {row["id"]: row["kind"] for row in record.get("pool", ())}
-    used = {str(public_id) for public_id in panel.seats.values_list("expert__public_id", flat=True)}
-    concerned = concerned_codes(panel.challenge)
-    technical = vacated.expert.kind in drawing.TECHNICAL_KINDS
-    while True:
-        found = drawing.next_in_order(record.get("order", ()), kinds, used, technical_needed=technical)
-        if found is None:
-            return None
-        used.add(found)
-        expert = Expert.objects.get(public_id=found)
-        if not expert.active or conflict_reasons(expert, panel.challenge, panel.purpose, concerned):
-            continue
-        seat = _seat(panel, expert, record["order"].index(found), replaces=vacated)
-        _name_chair(panel)
-        return seat
+    """Give the seat to the next of the reserve. With nobody left it stands open, and the handlers are told."""
+    found = next_reserve(vacated)
+    name_chair(vacated.panel)
+    if found is None:
+        outbox.publish(PanelMoved(vacated.panel_id, "short", now().isoformat()))
+        return None
+    expert, position = found
+    seat = seat_given(vacated.panel, expert, position, replaces=vacated)
+    name_chair(vacated.panel)
+    return seat
 
 
 def panel_recheck(panel: Panel) -> int:
     """Run recusal again, as when consortium lists become readable; returns how many seats were vacated."""
-    concerned = concerned_codes(panel.challenge)
+    concerned = concerned_parties(panel.challenge)
     vacated = 0
     for seat in panel.seats.filter(state__in=IN_OFFICE).select_related("expert", "panel", "panel__challenge"):
         reasons = conflict_reasons(seat.expert, panel.challenge, panel.purpose, concerned)
@@ -548,6 +543,7 @@ def seats_time_out() -> int:
             locked_challenge(challenge_id)
             seat = Seat.objects.select_for_update(of=("self",)).select_related("panel", "expert").get(pk=key)
             if seat.state == SeatState.NOTIFIED:
+                due_day_tell(DUE_DAYS["seat.answer_due_at"], seat, "over")
                 vacate(seat, SeatState.TIMED_OUT, [str(_("逾期未答复"))], None)
                 count += 1
     return count
@@ -558,19 +554,11 @@ def panel_reasons(panel: Panel | None) -> list[Reason]:
     if panel is None or panel.state == PanelState.COMMITTED:
         return [Reason("panel_missing", _("评审组尚未抽取。"))]
     seats = list(panel.seats.filter(state__in=IN_OFFICE).select_related("expert"))
-    reasons = []
-    if len(seats) < panel.seats_wanted:
-        reasons.append(
-            Reason(
-                "panel_short",
-                _("评审组应有 %(wanted)d 名专家，现有 %(found)d 名，请补充专家库后重新抽取。")
-                % {"wanted": panel.seats_wanted, "found": len(seats)},
-            )
-        )
+    reasons = short_reasons(panel)
     waiting = [seat for seat in seats if seat.state == SeatState.NOTIFIED]
     if waiting:
         reasons.append(Reason("declarations_missing", _("还有 %d 名专家没有提交无利害关系声明。") % len(waiting)))
-    concerned = concerned_codes(panel.challenge)
+    concerned = concerned_parties(panel.challenge)
     for seat in seats:
         if conflict_reasons(seat.expert, panel.challenge, panel.purpose, concerned):
             reasons.append(Reason("conflict_open", _("有专家存在未处理的利害关系，请重新核查回避。")))
@@ -710,7 +698,7 @@ def missing_scores(seat: Seat) -> list[str]:
 
 def sheets_digest(seat: Seat) -> str:
     """What a signature covers: seat, every bid's points and opinion."""
-    return _digest(
+    return digest_of(
         {
             "seat": str(seat.public_id),
             "sheets": [
@@ -734,6 +722,8 @@ def seat_sign(*, seat_public_id: UUID, acting_user: User, dissent: str = "") -> 
     others = seat.panel.seats.filter(state__in=(SeatState.NOTIFIED, SeatState.DECLARED)).exists()
     if others:
         raise DomainError(_("其他专家尚未全部提交，全部提交后才能签署。"), code="seats_open")
+    if short := short_reasons(seat.panel):
+        raise GuardFailed(short)
     if seat.is_chair and not seat.panel.summary.strip():
         raise DomainError(_("组长请先填写综合意见，再签署。"), code="summary_missing")
     seat.state, seat.signed_at, seat.dissent = SeatState.SIGNED, now(), dissent.strip()

@@ -18,6 +18,7 @@ from challenges.models import (
     Bid,
     Challenge,
     ChangeRequest,
+    Expert,
     Objection,
     Opener,
     Panel,
@@ -47,6 +48,8 @@ def home_of(obj: Any) -> str:
         return reverse("challenges:challenge", args=[obj.challenge.code or obj.challenge.public_id])
     if isinstance(obj, Seat):
         return reverse("challenges:seat", args=[obj.public_id])
+    if isinstance(obj, Expert):
+        return reverse("challenges:expert", args=[obj.public_id])
     if isinstance(obj, Objection):
         return reverse("challenges:objection", args=[obj.public_id])
     if isinstance(obj, Project):
@@ -58,6 +61,25 @@ def home_of(obj: Any) -> str:
     if isinstance(obj, SuspicionHint):
         return reverse("challenges:bids", args=[obj.challenge.code])
     return reverse("challenges:project", args=[obj.project.public_id])
+
+
+def named(obj: Any) -> str:
+    """What a step is about, as people call it: a bid by its company, a seat by its expert, never by a key."""
+    if isinstance(obj, Bid):
+        return f"{obj.organisation} · {obj.challenge}"
+    if isinstance(obj, Award):
+        return f"{obj.bid.organisation} · {obj.bid.challenge}"
+    if isinstance(obj, Panel):
+        return f"{obj.get_purpose_display()} · {obj.challenge}"
+    if isinstance(obj, Seat):
+        return f"{obj.expert} · {obj.panel.get_purpose_display()} · {obj.panel.challenge}"
+    if isinstance(obj, Opener):
+        return f"{obj.user} · {obj.annual_list}"
+    if isinstance(obj, SuspicionHint):
+        return f"{obj.get_kind_display()} · {obj.challenge}"
+    if isinstance(obj, ChangeRequest):
+        return f"{obj.get_kind_display()} · {obj.project}"
+    return str(obj)
 
 
 def find(kind: str, key: str, user: Any) -> Any:
@@ -78,6 +100,7 @@ def find(kind: str, key: str, user: Any) -> Any:
         Opener: ("annual_list", "annual_list__programme", "user"),
         Panel: ("challenge", "challenge__programme"),
         Seat: ("panel", "panel__challenge", "panel__challenge__programme", "expert"),
+        Expert: ("user",),
         Objection: ("publicity", "publicity__challenge", "publicity__decision"),
         SuspicionHint: ("challenge", "challenge__programme"),
         Award: ("bid", "bid__challenge", "bid__challenge__programme", "bid__organisation", "decision"),
@@ -111,7 +134,14 @@ def act(request: HttpRequest, kind: str, key: str, action: str) -> HttpResponse:
     return render(
         request,
         "challenges/act.html",
-        {"object": obj, "form": form, "step": step, "back": home_of(obj)},
+        {
+            "object": obj,
+            "named": named(obj),
+            "form": form,
+            "step": step,
+            "warning": step.warning(obj),
+            "back": home_of(obj),
+        },
         status=400 if form.errors else 200,
     )
 

@@ -13,7 +13,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.enums import Role
-from accounts.models import User
 from accounts.permissions import has_role
 from challenges import forms, selectors
 from challenges.actions import offered, signs
@@ -39,10 +38,14 @@ from challenges.permissions import (
     supervises,
 )
 from challenges.services import clarification, decision, needs, openers, programmes, projects, review
+from challenges.services.bids import withdrawals_of
 from challenges.services.membership_looks import looks_waiting
 from challenges.services.needs import EDITABLE_STATES, TERM_STATES
+from challenges.services.reserve import short_reasons
+from challenges.services.supplementary_draw import pending_draws
 from challenges.states import programme_parameters
 from challenges.validators import need_problems
+from challenges.views.experts import entered
 from core.attachments import attachments_of
 from core.clock import today
 from core.entered import whole_number
@@ -94,7 +97,9 @@ def board(request: HttpRequest) -> HttpResponse:
         context["supervises"] = True
         context["looks"] = looks_waiting()[:BOARD_ROWS]
         context["objections"] = selectors.objections_for(user)[:BOARD_ROWS]
-        context["draws"] = Panel.objects.filter(state="committed").select_related("challenge", "challenge__programme")
+        panels = Panel.objects.select_related("challenge", "challenge__programme")
+        context["draws"] = panels.filter(state="committed")
+        context["further_draws"] = panels.filter(pk__in=pending_draws().values("panel"))
         context["hints"] = SuspicionHint.objects.filter(handled_comment="").select_related("challenge")[:BOARD_ROWS]
     context["projects"] = selectors.projects_for(user)[:BOARD_ROWS]
     return render(request, "challenges/board.html", context)
@@ -446,6 +451,7 @@ def bid(request: HttpRequest, public_id: Any) -> HttpResponse:
             "answers": _answers(found),
             "price": found.price_content if may_read_price(request.user, found) else None,
             "versions": found.versions.all() if own else (),
+            "withdrawals": withdrawals_of(found) if own else (),
             "files": attachments_of(found) if found.technical_content is not None else (),
             "findings": review.formal_findings(found)
             if found.technical_content is not None and handles_challenge(request.user, found.challenge)
@@ -479,6 +485,7 @@ def panel(request: HttpRequest, public_id: Any) -> HttpResponse:
             "panel": found,
             "challenge": found.challenge,
             "seats": [(seat, offered("seat", request.user, seat)) for seat in seats.order_by("draw_position")],
+            "further_draws": found.supplementary_draws.all(),
             "reasons": review.panel_reasons(found),
             "actions": offered("panel", request.user, found),
             "results": found.results.select_related("bid", "bid__organisation") if found.locked_at else (),
@@ -550,6 +557,7 @@ def seat(request: HttpRequest, public_id: Any) -> HttpResponse:
             "scoring": scoring,
             "missing": review.missing_scores(found) if scoring and bids else [],
             "others": others,
+            "short": bool(short_reasons(found.panel)),
             "actions": offered("seat", request.user, found),
             "criteria": review.criteria_of(found.panel),
             "blind": found.panel.purpose == "review",
@@ -567,17 +575,10 @@ def experts(request: HttpRequest) -> HttpResponse:
     form = forms.ExpertForm(posted(request))
     jobs = rows_form(forms.EmploymentFormSet, posted(request), prefix="jobs")
     if request.method == "POST" and form.is_valid() and jobs.is_valid():
-        rows = [row.cleaned_data for row in jobs if row.cleaned_data.get("organisation_name")]
-        name = form.cleaned_data["username"].strip()
-        account = User.objects.filter(username=name).first() if name else None
-        if name and account is None:
-            form.add_error("username", _("没有这个用户。"))
-        elif any(row.get("started_on") is None for row in rows):
-            form.add_error(None, _("请填写每段任职的起始日期。"))
-        else:
-            values = {key: value for key, value in form.cleaned_data.items() if key != "username"}
+        values = entered(form, jobs)
+        if values is not None:
             try:
-                review.expert_enter(acting_user=request.user, user=account, employments=rows, **values)
+                review.expert_enter(acting_user=request.user, **values)
             except DomainError as error:
                 form.refuse(error)
             else:

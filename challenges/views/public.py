@@ -19,6 +19,7 @@ from challenges.parameters import NAMES_NEVER, NAMES_WITH_RESULT
 from challenges.permissions import approves_challenge, handles_challenge, may_bid, may_see_bids, sees_working_file
 from challenges.records import challenge_record
 from challenges.services.bids import freeze_if_due, unconfirmed
+from challenges.services.clarification import takes_questions
 from challenges.services.decision import current_decision, ranked_results
 from challenges.services.needs import TERM_STATES
 from challenges.services.openers import current_envelope_keys
@@ -127,6 +128,8 @@ def challenge(request: HttpRequest, key: str) -> HttpResponse:
         "actions": offered("challenge", request.user, found),
         "own_bid": own,
         "needs_reconfirmation": own is not None and found.state == ChallengeState.PUBLISHED and unconfirmed(own),
+        "takes_bids": found.state == ChallengeState.PUBLISHED and found.is_public,
+        "takes_questions": takes_questions(found),
         "may_bid": found.state == ChallengeState.PUBLISHED and may_bid(request.user),
         "keys": current_envelope_keys(found) if found.published_at else {},
         "opening": found.openings.filter(state=OpeningState.DONE).order_by("pk").first(),

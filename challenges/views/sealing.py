@@ -30,6 +30,7 @@ from challenges.models import BidDraft, Challenge, OfficerKey, Opening
 from challenges.parameters import parameters_from
 from challenges.permissions import acts_as_bidder, handles_list, is_in_office, may_be_opener, office_of
 from challenges.records import inclusion
+from challenges.sealer_package import FILE_NAME, sealer_package
 from challenges.sealing.canonical import encode_bytes
 from challenges.sealing.suites import DEFAULT_SUITE
 from challenges.services import bids, openers, openings
@@ -314,7 +315,13 @@ def sealing(request: HttpRequest, key: str) -> HttpResponse:
         return render(
             request,
             "challenges/sealing_closed.html",
-            {"challenge": found, "own": own, "error": error, "place": _place(request, found)},
+            {
+                "challenge": found,
+                "own": own,
+                "withdrawals": bids.withdrawals_of(own) if own is not None else (),
+                "error": error,
+                "place": _place(request, found),
+            },
             status=409,
         )
     return render(
@@ -325,8 +332,10 @@ def sealing(request: HttpRequest, key: str) -> HttpResponse:
             "data": data,
             "module": module_address("sealing-page"),
             "bid_sample": _bid_sample(data),
+            "sealer": sealer_package(),
             "own": own,
             "versions": own.versions.order_by("-number") if own is not None else (),
+            "withdrawals": bids.withdrawals_of(own) if own is not None else (),
             "needs_reconfirmation": own is not None and bids.unconfirmed(own),
         },
     )
@@ -424,9 +433,25 @@ def finalise(request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 @answers_json
 def withdraw(request: HttpRequest, key: str) -> HttpResponse:
-    """Take the bid back → {"confirmation"}."""
+    """Take the bid back → {"confirmation", "address"}; the confirmation stays at that address."""
     found = selectors.challenge_for(request.user, key)
-    return JsonResponse({"confirmation": bids.bid_withdraw(challenge_id=found.pk, acting_user=request.user)})
+    confirmation = bids.bid_withdraw(challenge_id=found.pk, acting_user=request.user)
+    place = [confirmation["body"]["bid"], confirmation["body"]["version"]]
+    return JsonResponse({"confirmation": confirmation, "address": reverse("challenges:withdrawal", args=place)})
+
+
+@never_cache
+@require_safe
+def withdrawal(request: HttpRequest, public_id: UUID, number: int) -> HttpResponse:
+    """The bidder's own confirmation of a withdrawal as a file, at any time."""
+    bid = selectors.bid_for(request.user, public_id)
+    if not acts_as_bidder(request.user, bid):
+        raise ObjectNotFound()
+    confirmation = bids.withdrawal_confirmation(bid, number)
+    response = JsonResponse(confirmation, json_dumps_params={"ensure_ascii": False, "indent": 1})
+    name = quote(f"撤回确认-{bid.challenge.code}-v{number}.json")
+    response["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+    return response
 
 
 @require_POST
@@ -601,7 +626,18 @@ def opening_peel(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @require_safe
 def verifier(request: HttpRequest) -> HttpResponse:
     """Check a record and receipts in one's own browser; nothing is sent to the platform."""
-    return render(request, "challenges/verifier.html", {"module": module_address("verifier-page")})
+    context = {"module": module_address("verifier-page"), "sealer": sealer_package()}
+    return render(request, "challenges/verifier.html", context)
+
+
+@login_not_required
+@require_safe
+def sealer(request: HttpRequest) -> HttpResponse:
+    """The command-line sealer and verifier as a zip, for everybody; its digest stands on the pages that name it."""
+    package = sealer_package()
+    response = HttpResponse(package.content, content_type="application/zip")
+    response["Content-Disposition"] = f'attachment; filename="{FILE_NAME}"'
+    return response
 
 
 @login_not_required

@@ -10,7 +10,7 @@ from django.urls import reverse
 from accounts import invitations
 from accounts.enums import Role
 from accounts.models import Membership, RoleGrant, User
-from challenges.conflicts import concerned_codes, conflict_reasons
+from challenges.conflicts import concerned_parties, conflict_reasons
 from challenges.enums import PanelPurpose
 from challenges.models import MembershipLook
 from challenges.permissions import acts_as_demander, approves_challenge, handles_challenge, is_on_demander_side
@@ -65,7 +65,7 @@ def fresh(person: User) -> User:
 
 def reasons(stage: Stage, challenge: Any, number: int = 0) -> list[str]:
     expert = stage.experts[number]
-    found = conflict_reasons(expert, challenge, PanelPurpose.REVIEW, concerned_codes(challenge))
+    found = conflict_reasons(expert, challenge, PanelPurpose.REVIEW, concerned_parties(challenge))
     return [reason.code for reason in found if reason.code != "argued"]
 
 

@@ -20,6 +20,7 @@ from django.db import IntegrityError, connection, models, transaction
 
 from accounts.enums import Role
 from accounts.models import AccessToken, Membership, MembershipInvitation, RoleGrant
+from challenges import drawing
 from challenges.enums import EnvelopeKind
 from challenges.models import (
     Acceptance,
@@ -53,6 +54,7 @@ from challenges.models import (
     Seat,
     StageAssessment,
     StageResult,
+    SupplementaryDraw,
     SuspicionHint,
     TransferReport,
 )
@@ -169,6 +171,8 @@ def _more_rows(stage: make.Stage, challenge: Challenge, project: Project) -> Non
     MembershipInvitation.objects.create(
         organisation=stage.demander, addressed_to="wangwu", person=person, invited_by=stage.clerk, lapses_at=moment
     )
+    panel = {"panel": Panel.objects.first(), "number": 1, "method": drawing.METHOD}
+    SupplementaryDraw.objects.create(seed="5" * 64, seed_commitment=drawing.commitment("5" * 64), **panel)
     SuspicionHint.objects.create(challenge=challenge, kind="device", facts={"device": "同一台"})
     CreditEntry.objects.create(
         organisation=project.solver,

@@ -670,6 +670,10 @@ def test_drafts_of_colleagues_broken_networks_and_second_windows(open_page, tmp_
     with page.expect_download():
         page.click("button:text('撤回标书')")
     expect(page.locator("[data-standing-told]")).to_contain_text("撤回确认已下载")
+    # The page shows what stands now without a reload, and where the confirmation stays.
+    expect(page.locator("#standing .badge").first).to_have_text("已撤回")
+    expect(page.locator("button[data-withdraw]")).to_have_count(0)
+    expect(page.locator("#standing").get_by_text("下载撤回确认")).not_to_have_count(0)
     assert Bid.objects.get().state == BidState.WITHDRAWN
     page.reload()
     hand_in_from_the_command_line(page, user, tmp_path, version=3)
@@ -687,6 +691,7 @@ def test_drafts_of_colleagues_broken_networks_and_second_windows(open_page, tmp_
     page.reload()
     page.click("button:text('现有标书继续有效')")
     expect(page.locator("[data-standing-told]")).to_contain_text("已确认：标书按榜单第 2 版继续有效")
+    expect(page.locator("button[data-reconfirm]")).to_have_count(0)
     bid.refresh_from_db()
     assert bid.confirmed_content_version == 2
 

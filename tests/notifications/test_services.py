@@ -207,6 +207,8 @@ def test_every_message_of_the_catalogue_leads_somewhere_that_exists():
         "challenges:publicity": [KEY],
         "challenges:objection": [KEY],
         "challenges:project": [KEY],
+        "challenges:panel": [KEY],
+        "challenges:working_list": ["2026-1"],
     }
     for message in MESSAGES.values():
         if message.url_name:

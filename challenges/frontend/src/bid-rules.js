@@ -134,7 +134,7 @@ function consortiumProblems(content, members, call) {
 export function priceProblems(price, call) {
   const amounts = [price.total_fen, price.grant_fen, price.own_fen];
   if (amounts.some((amount) => !Number.isInteger(amount) || amount < 0)) {
-    return [problem("amount_unreadable", "报价应为以分计的非负整数。", "price")];
+    return [problem("amount_unreadable", "请填写报价：“申请财政资助”和“自筹”都要填写，单位万元，不能为负，没有时填 0。", "price")];
   }
   const [total, grant, own] = amounts;
   const { grant_cap_fen: cap, self_funding_percent: percent } = call.rules;

@@ -83,7 +83,7 @@ async function gate() {
 function newDraft(startingOver = false) {
   const passphrase = newPassphrase({
     label: "草稿口令",
-    help: `至少 ${SHORTEST_PASSPHRASE} 个字符。草稿在本机用口令加密后才保存到平台，平台看不到内容。需要一起填写的同事用同一口令打开；请当面或打电话告诉他们，不要写在站内信里。`,
+    help: `至少 ${SHORTEST_PASSPHRASE} 个字符。草稿在本机用口令加密后才保存到平台，平台看不到内容，也不保存口令：忘记口令谁也无法找回，草稿只能重新填写（已提交的标书不受影响）。需要一起填写的同事用同一口令打开；请当面或打电话告诉他们，不要写在站内信里。`,
     shortest: SHORTEST_PASSPHRASE,
   });
   const told = element("div", { "aria-live": "polite" });
@@ -590,15 +590,38 @@ function unanswered() {
 
 // -- What stands now: withdraw, confirm ------------------------------------------------------------------------------------
 
+/** Show what stands now as the platform has it, without leaving the page: a draft that is open stays open. */
+async function refreshStanding() {
+  const answer = await fetch(location.pathname, { headers: { Accept: "text/html" } });
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("standing");
+  if (!answer.ok || !fresh) return;
+  document.getElementById("standing").replaceWith(fresh);
+  wireStanding();
+  heading.textContent = headingText();
+}
+
+function tellStanding(...content) {
+  document.querySelector("[data-standing-told]").replaceChildren(...content);
+}
+
+const heading = element("strong", {});
+
+function headingText() {
+  const replaces = document.querySelector("button[data-withdraw]") !== null;
+  return replaces ? `正在填写第 ${data.version} 版，提交后替换前一版` : `正在填写第 ${data.version} 版`;
+}
+
 function wireStanding() {
   const told = document.querySelector("[data-standing-told]");
   document.querySelector("button[data-withdraw]")?.addEventListener("click", async (event) => {
     if (!window.confirm("撤回后，本单位在本榜单没有有效标书；截止前仍可重新提交。确定撤回吗？")) return;
     event.target.disabled = true;
     try {
-      const { confirmation } = await ask(addresses.withdraw, {});
+      const { confirmation, address } = await ask(addresses.withdraw, {});
       saveFile(`withdrawal-${call.code || "bid"}.json`, confirmation);
-      told.replaceChildren(notice("success", paragraph(`已于 ${beijingTime(confirmation.body.withdrawn_at)} 撤回，撤回确认已下载。`), element("a", { href: location.pathname }, "刷新页面")));
+      await refreshStanding();
+      const done = `已于 ${beijingTime(confirmation.body.withdrawn_at)} 撤回，撤回确认已下载，以后也可以在这里或标书页面再次下载。`;
+      tellStanding(notice("success", paragraph(done), element("a", { href: address }, "再次下载撤回确认")));
     } catch (error) {
       told.replaceChildren(failure(error));
       event.target.disabled = false;
@@ -608,7 +631,8 @@ function wireStanding() {
     event.target.disabled = true;
     try {
       const { content_version: version } = await ask(addresses.reconfirm, {});
-      told.replaceChildren(notice("success", `已确认：标书按榜单第 ${version} 版继续有效。`));
+      await refreshStanding();
+      tellStanding(notice("success", `已确认：标书按榜单第 ${version} 版继续有效。`));
     } catch (error) {
       told.replaceChildren(failure(error));
       event.target.disabled = false;
@@ -638,7 +662,8 @@ window.addEventListener("beforeunload", (event) => {
 const trouble = browserTrouble();
 if (trouble) root.replaceChildren(trouble);
 else {
-  root.replaceChildren(element("div", { class: "row-between save-bar" }, element("strong", {}, data.version > 1 ? `正在填写第 ${data.version} 版，提交后替换前一版` : "正在填写第 1 版"), saveState), body);
+  root.replaceChildren(element("div", { class: "row-between save-bar" }, heading, saveState), body);
+  heading.textContent = headingText();
   wireStanding();
   if (pendingHandIn(place)) unanswered();
   else gate();

@@ -1,7 +1,7 @@
 /** Check a record and receipts in the reader's own browser; nothing is sent. Root: #verifier. */
-import { fromBase64 } from "./encoding.js";
+import { CHECKS_LATER, CHECKS_NOW, checkReceipts } from "./before-opening.js";
 import { badge, browserTrouble, button, element, failure, field, notice, paragraph, readJson } from "./elements.js";
-import { verifyReceipt, verifyRecord, verifyWithdrawal } from "./verify.js";
+import { verifyRecord } from "./verify.js";
 
 const root = document.getElementById("verifier");
 
@@ -28,6 +28,7 @@ const CHECKS = {
   award: "中榜单位来自已开启的标书",
   anchor: "与当时公布的信息一致",
   evidence: "用了哪些外部证据",
+  ...CHECKS_NOW,
 };
 
 function group(check, rows) {
@@ -56,11 +57,25 @@ function group(check, rows) {
   );
 }
 
+function laterNotice() {
+  return notice(
+    "info",
+    element("strong", {}, "开启之后才能核对"),
+    paragraph("榜单还没有开启，没有完整记录，下面这些现在不能判断。开启后请从榜单页面下载完整记录，再核对一次。"),
+    element("ul", {}, CHECKS_LATER.map((text) => element("li", {}, text))),
+  );
+}
+
+function headline(report) {
+  if (!report.ok) return `${report.failures.length} 项不通过`;
+  return report.early ? "回执的签名有效；其余要在开启后核对" : "全部通过";
+}
+
 function show(report, seconds, out) {
   const groups = new Map();
   report.rows.forEach((row) => groups.set(row.check, [...(groups.get(row.check) ?? []), row]));
   const ordered = [...groups].sort(([, left], [, right]) => Number(left.every((row) => row.ok)) - Number(right.every((row) => row.ok)));
-  const heading = element("h2", { tabindex: -1 }, report.ok ? "全部通过" : `${report.failures.length} 项不通过`);
+  const heading = element("h2", { tabindex: -1 }, headline(report));
   out.replaceChildren(
     element(
       "div",
@@ -68,26 +83,9 @@ function show(report, seconds, out) {
       element("div", {}, heading, paragraph(`共核对 ${report.rows.length} 项，用时 ${seconds.toFixed(1)} 秒。`), report.ok ? null : paragraph("记录与它自己、与您的回执或与公布的信息不一致。请保存记录和回执，联系组织单位和监督部门。")),
     ),
     ...ordered.map(([check, rows]) => group(check, rows)),
+    ...(report.early ? [laterNotice()] : []),
   );
   heading.focus();
-}
-
-/** Before the opening there is no record: the receipts' signatures against the published key of the call. */
-async function checkReceipts(call, receipts) {
-  const key = fromBase64(call.signing_key);
-  const rows = [];
-  for (const receipt of receipts) {
-    let row;
-    try {
-      const body = await (receipt.type === "marketplace-withdrawal/1" ? verifyWithdrawal : verifyReceipt)(receipt, key);
-      const same = body.challenge === call.challenge;
-      row = { check: "receipt", subject: `${body.bid} v${body.version}`, ok: same, detail: same ? "签名有效。开启后请用完整记录再核对一次。" : "回执属于另一个榜单。" };
-    } catch (error) {
-      row = { check: "receipt", subject: "回执", ok: false, detail: error.message };
-    }
-    rows.push(row);
-  }
-  return { rows, ok: rows.length > 0 && rows.every((row) => row.ok), failures: rows.filter((row) => !row.ok) };
 }
 
 function start() {

@@ -5,6 +5,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 
+import { CHECKS_LATER, CHECKS_NOW, checkReceipts } from "../src/before-opening.js";
 import { bidProblems, fenOf, priceProblems } from "../src/bid-rules.js";
 import { manifestFaults } from "../src/bid-schema.js";
 import { canonical } from "../src/canonical.js";
@@ -89,6 +90,11 @@ const actions = {
 
   async verifyReceipt({ receipt, signing_key: signingKey }) {
     return verify.verifyReceipt(receipt, fromBase64(signingKey));
+  },
+
+  async checkReceipts({ call, receipts }) {
+    const { ok, rows } = await checkReceipts(call, receipts);
+    return { ok, rows: rows.map(({ check, ok: passed }) => [check, passed]), now: CHECKS_NOW, later: CHECKS_LATER };
   },
 
   merkle({ leaves }) {

@@ -374,3 +374,21 @@ def test_the_browser_judges_records_as_python_does(node: Any) -> None:
     assert answers[0] == {"ok": True, "rows": [[row.check, row.ok] for row in expected[0].rows]}
     assert [answer["ok"] for answer in answers] == [report.ok for report in expected]
     assert sum(answer["ok"] for answer in answers) < 10  # an exchange of equal neighbours changes nothing
+
+
+def test_before_the_opening_a_receipt_is_never_said_to_be_in_the_record(node: Any) -> None:
+    builder = RecordBuilder()
+    builder.append("published", builder.call())
+    builder.receive(1, 1)
+    receipt = builder.receipts[0]
+    call = {"challenge": receipt["body"]["challenge"], "signing_key": encode_bytes(builder.signer.public_key)}
+    changed = copy.deepcopy(receipt)
+    changed["body"]["version"] = 2
+    good = node("checkReceipts", call=call, receipts=[receipt])
+    assert (good["ok"], good["rows"]) == (True, [["receipt_signature", True], ["receipt_challenge", True]])
+    assert not [text for text in good["now"].values() if "在记录里" in text]
+    assert "您手中的回执在记录里" in good["later"]
+    elsewhere = node("checkReceipts", call={**call, "challenge": "another"}, receipts=[receipt])
+    assert (elsewhere["ok"], elsewhere["rows"][1]) == (False, ["receipt_challenge", False])
+    assert node("checkReceipts", call=call, receipts=[changed])["rows"] == [["receipt_signature", False]]
+    assert node("checkReceipts", call=call, receipts=[])["ok"] is False
