@@ -19,7 +19,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, models, transaction
 
 from accounts.enums import Role
-from accounts.models import AccessToken, Membership, MembershipInvitation, RoleGrant
+from accounts.models import AccessToken, Membership, MembershipInvitation, RoleGrant, RoleProposal
 from challenges.enums import EnvelopeKind
 from challenges.models import (
     Acceptance,
@@ -169,6 +169,7 @@ def _more_rows(stage: make.Stage, challenge: Challenge, project: Project) -> Non
     MembershipInvitation.objects.create(
         organisation=stage.demander, addressed_to="wangwu", person=person, invited_by=stage.clerk, lapses_at=moment
     )
+    RoleProposal.objects.create(membership=stage.clerk.memberships.get(), role=Role.LIST_APPROVER, proposed_by=person)
     SuspicionHint.objects.create(challenge=challenge, kind="device", facts={"device": "同一台"})
     CreditEntry.objects.create(
         organisation=project.solver,
