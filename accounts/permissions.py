@@ -169,6 +169,10 @@ def may_withdraw_proposal(user: Any, proposal: RoleProposal) -> bool:
     return has_role(user, Role.SECURITY_ADMINISTRATOR) and user.pk == proposal.proposed_by_id
 
 
+def may_load_workdays(user: Any) -> bool:
+    return has_role(user, Role.SYSTEM_ADMINISTRATOR)
+
+
 def may_read_audit(user: Any) -> bool:
     return has_role(user, Role.AUDIT_ADMINISTRATOR)
 

@@ -84,7 +84,11 @@ DESK_MENU = (
     (
         _("系统管理"),
         (Role.SYSTEM_ADMINISTRATOR,),
-        ((_("账号"), "accounts:accounts"), (_("建立账号"), "accounts:create_account")),
+        (
+            (_("账号"), "accounts:accounts"),
+            (_("建立账号"), "accounts:create_account"),
+            (_("工作日历"), "workdays"),
+        ),
     ),
     (
         _("安全管理"),

@@ -3,6 +3,7 @@
 from accounts.enums import Role
 from accounts.events import RoleProposalDecided, RoleProposed
 from accounts.models import RoleProposal
+from core.events import WorkdaysMissing
 from core.outbox import subscribe
 from notifications.selectors import people_with_role
 from notifications.services import notify
@@ -62,3 +63,17 @@ def role_decided(event: RoleProposalDecided) -> None:
         url_arguments=[str(proposal.public_id)],
     )
     notify("role.decided_for_you", recipients=[proposal.membership.user], key=key, values=values)
+
+
+@subscribe(WorkdaysMissing, name="notifications.workdays_missing")
+def workdays_missing(event: WorkdaysMissing) -> None:
+    """Who can load them and who watches the platform, once a week while it lasts."""
+    people = {
+        person.pk: person for role in (Role.SYSTEM_ADMINISTRATOR, Role.OPERATOR) for person in people_with_role(role)
+    }
+    notify(
+        "workdays.missing",
+        recipients=people.values(),
+        key=f"{event.year}:{event.week}",
+        values={"year": str(event.year)},
+    )

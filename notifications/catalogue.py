@@ -146,6 +146,17 @@ _MESSAGES = (
         "scenarios:working_lists",
     ),
     Message(
+        "workdays.missing",
+        Group.OPERATION,
+        _("尚未载入 %(year)s 年的节假日安排"),
+        _(
+            "%(year)s 年的节假日安排还没有载入。跨入 %(year)s 年的期限算不出来，有关提交、受理和公示会停下。"
+            "请在国务院办公厅公布后到“工作日历”页面按通知原文载入，或运行 manage.py load_workdays %(year)s。"
+            "载入以前，本通知每周一次。"
+        ),
+        "workdays",
+    ),
+    Message(
         "integrity.heads",
         Group.OPERATION,
         _("链头留存：%(day)s"),

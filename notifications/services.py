@@ -19,6 +19,7 @@ from core import audit, outbox
 from core.clock import now
 from core.errors import IllegalTransition, InvalidInput, NotPermitted, ObjectNotFound
 from core.opaque import opaque
+from core.texts import longest
 from notifications.catalogue import ALWAYS_MAILED, MESSAGES, Message
 from notifications.enums import Channel, Group, MailState
 from notifications.events import MailRequested
@@ -66,8 +67,8 @@ def notify(
                 organisation=organisation,
                 topic=topic,
                 group=message.group,
-                title=title if len(title) <= _TITLE_LENGTH else f"{title[: _TITLE_LENGTH - 1]}…",
-                body=body.strip(),
+                title=_shortened(title, _TITLE_LENGTH),
+                body=_shortened(body.strip(), longest("body")),
                 url_name=message.url_name,
                 url_arguments=list(url_arguments),
                 key=key,
@@ -80,6 +81,11 @@ def notify(
     )
     _promise_deliveries(message, rows)
     return rows
+
+
+def _shortened(text: str, most: int) -> str:
+    """A notice quotes texts that are long by themselves; the whole of them stands on the page it leads to."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _promise_deliveries(message: Message, rows: Sequence[Notification]) -> None:
