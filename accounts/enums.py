@@ -33,6 +33,13 @@ class InvitationState(models.TextChoices):
     WITHDRAWN = "withdrawn", _("已撤回")
 
 
+class ProposalState(models.TextChoices):
+    WAITING = "waiting", _("等待确认")
+    CONFIRMED = "confirmed", _("已确认")
+    REFUSED = "refused", _("未予确认")
+    WITHDRAWN = "withdrawn", _("已撤回")
+
+
 class Role(models.TextChoices):
     ORGANISATION_MANAGER = "organisation_manager", _("机构管理员")
     DEMAND_SUBMITTER = "demand_submitter", _("需求填报人")
@@ -75,6 +82,19 @@ SHORT_IDLE_ROLES = ADMINISTRATOR_ROLES | {Role.EXPERT}
 
 #: Roles an organisation's own manager may give to its members; all others are given by the security administrator.
 ROLES_GIVEN_BY_ORGANISATION = frozenset({Role.DEMAND_SUBMITTER, Role.VENDOR_STAFF, Role.ORGANISATION_MANAGER})
+
+#: Powers of the province: one security administrator proposes, another confirms (accounts/granting.py).
+ROLES_OF_TWO_PERSONS = frozenset(
+    {
+        Role.PROVINCIAL_REVIEWER,
+        Role.LIST_EDITOR,
+        Role.LIST_APPROVER,
+        Role.SCIENCE_HANDLER,
+        Role.SCIENCE_APPROVER,
+        Role.SUPERVISOR,
+    }
+    | ADMINISTRATOR_ROLES
+)
 
 
 class TokenScope(models.TextChoices):

@@ -42,3 +42,19 @@ class PersonInvited(Event):
 class MembershipBegan(Event):
     topic: ClassVar[str] = "accounts.membership.began"
     membership_id: int
+
+
+@dataclass(frozen=True)
+class RoleProposed(Event):
+    """A power of the province waits for a second security administrator."""
+
+    topic: ClassVar[str] = "accounts.role.proposed"
+    proposal_id: int
+
+
+@dataclass(frozen=True)
+class RoleProposalDecided(Event):
+    """Confirmed, refused or withdrawn: the row says which, by whom and why."""
+
+    topic: ClassVar[str] = "accounts.role.proposal_decided"
+    proposal_id: int

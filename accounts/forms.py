@@ -64,12 +64,30 @@ class MemberForm(PageForm):
 
 
 class RolesForm(PageForm):
-    """The roles of one member, limited to those the acting person may give."""
-
-    mark_optional = False
+    """The roles of one member, limited to those the acting person may give and the organisation may hold."""
 
     roles = forms.MultipleChoiceField(
         label=_("角色"), required=False, widget=forms.CheckboxSelectMultiple, choices=Role.choices
+    )
+    grounds = forms.CharField(
+        label=_("授权依据"),
+        required=False,
+        max_length=200,
+        help_text=_("例如任命文件的名称和文号。确认的安全管理员会看到，并写入审计记录。"),
+    )
+
+
+class ProposalForm(PageForm):
+    """What the second security administrator answers."""
+
+    mark_optional = False
+
+    comment = forms.CharField(
+        label=_("理由"),
+        required=False,
+        max_length=200,
+        help_text=_("不予确认时必须填写，提议人和当事人会看到。"),
+        widget=forms.Textarea(attrs={"rows": 2}),
     )
 
 

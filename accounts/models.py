@@ -8,7 +8,15 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.enums import InvitationState, OrganisationKind, OrganisationLevel, OrganisationState, Role, TokenScope
+from accounts.enums import (
+    InvitationState,
+    OrganisationKind,
+    OrganisationLevel,
+    OrganisationState,
+    ProposalState,
+    Role,
+    TokenScope,
+)
 from core.clock import now
 from core.deciding import DecidingModel, DecidingQuerySet
 from core.models import Industry, Region
@@ -173,6 +181,40 @@ class RoleGrant(DecidingModel):
         constraints = [
             models.UniqueConstraint(fields=["membership", "role"], name="one_grant_per_role"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="role_grant_role"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.membership}: {self.get_role_display()}"
+
+
+class RoleProposal(DecidingModel):
+    """A power of the province that one security administrator wants to give; only another one's word gives it."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="role_proposals")
+    role = models.CharField(_("角色"), max_length=30, choices=Role.choices)
+    #: Why: a letter of appointment, a decision; for whoever confirms and for the trail.
+    grounds = models.CharField(_("授权依据"), max_length=200, blank=True)
+    state = models.CharField(_("状态"), max_length=10, choices=ProposalState.choices, default=ProposalState.WAITING)
+    proposed_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    proposed_at = models.DateTimeField(default=now, editable=False)
+    decided_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    #: What the other one wrote, above all when refusing.
+    comment = models.CharField(_("理由"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("授权提议")
+        verbose_name_plural = _("授权提议")
+        ordering = ["-pk"]
+        constraints = [
+            state_check(ProposalState, "role_proposal_state"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="role_proposal_role"),
+            models.UniqueConstraint(
+                fields=["membership", "role"],
+                condition=Q(state=ProposalState.WAITING),
+                name="one_waiting_proposal_per_role",
+            ),
         ]
 
     def __str__(self) -> str:

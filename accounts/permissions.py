@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from accounts.enums import ADMINISTRATOR_ROLES, ROLES_GIVEN_BY_ORGANISATION, OrganisationState, Role
-from accounts.models import Organisation
+from accounts.models import Organisation, RoleProposal
 from core.enums import RegionLevel
 from core.errors import NotPermitted
 
@@ -155,6 +155,22 @@ def may_grant_role(user: Any, organisation: Organisation, role: str) -> bool:
     from_platform = has_role(user, Role.SECURITY_ADMINISTRATOR)
     from_organisation = may_manage_organisation(user, organisation) and role in ROLES_GIVEN_BY_ORGANISATION
     return from_platform or from_organisation
+
+
+def may_decide_proposal(user: Any, proposal: RoleProposal) -> bool:
+    """Another security administrator than the one who proposed, and not the person concerned: two and a third."""
+    return has_role(user, Role.SECURITY_ADMINISTRATOR) and user.pk not in (
+        proposal.proposed_by_id,
+        proposal.membership.user_id,
+    )
+
+
+def may_withdraw_proposal(user: Any, proposal: RoleProposal) -> bool:
+    return has_role(user, Role.SECURITY_ADMINISTRATOR) and user.pk == proposal.proposed_by_id
+
+
+def may_load_workdays(user: Any) -> bool:
+    return has_role(user, Role.SYSTEM_ADMINISTRATOR)
 
 
 def may_read_audit(user: Any) -> bool:

@@ -68,6 +68,15 @@ def members_of(user: Any, organisation: Organisation) -> QuerySet[Membership]:
     return organisation.memberships.active().select_related("user").prefetch_related("grants").order_by("pk")
 
 
+def member_of(user: Any, public_id: Any, membership_id: int) -> Membership:
+    """One member of an organisation whose members this person may see; else ObjectNotFound."""
+    organisation = organisation_for(user, public_id)
+    found = members_of(user, organisation).filter(pk=membership_id).select_related("organisation").first()
+    if found is None:
+        raise ObjectNotFound()
+    return found
+
+
 def tokens_of(user: Any) -> QuerySet[AccessToken]:
     if not is_signed_in(user):
         return AccessToken.objects.none()

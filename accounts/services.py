@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,32 +9,26 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.enums import (
-    ADMINISTRATOR_ROLES,
     OrganisationKind,
-    OrganisationLevel,
     OrganisationState,
     Role,
     TokenScope,
 )
-from accounts.events import OrganisationChanged, OrganisationTransitioned, RolesChanged
+from accounts.events import OrganisationChanged, OrganisationTransitioned
 from accounts.models import AccessToken, Membership, Organisation, RoleGrant, User
 from accounts.naming import authority_read_alike, hold_name
 from accounts.permissions import (
     forget_roles,
-    has_role,
     is_administrator,
     is_signed_in,
     may_create_account,
-    may_grant_role,
     may_manage_organisation,
     refuse_suspended,
 )
 from accounts.states import ORGANISATION_MACHINE
 from core import audit, outbox
 from core.clock import now
-from core.enums import RegionLevel
-from core.errors import DomainError, InvalidInput, NotPermitted, ObjectNotFound
-from core.models import Region
+from core.errors import InvalidInput, NotPermitted, ObjectNotFound
 from core.transitions import transition
 from core.unified_code import normalise, problem_with
 
@@ -90,7 +83,8 @@ def organisation_switch(*, organisation_id: int, acting_user: User) -> Organisat
 # --- organisations -----------------------------------------------------------------------------------------------
 
 
-def _cleaned_organisation(values: dict[str, Any], organisation: Organisation | None) -> dict[str, Any]:
+def organisation_values(values: dict[str, Any], organisation: Organisation | None) -> dict[str, Any]:
+    """What an organisation may be given, in its normal form. Raises InvalidInput with every fault."""
     cleaned = {name: values[name] for name in EDITABLE_FIELDS if name in values}
     problems: dict[str, list[str]] = {}
     name = str(cleaned.get("name", organisation.name if organisation else "")).strip()
@@ -132,7 +126,7 @@ def organisation_register(*, values: dict[str, Any], acting_user: User) -> Organ
     if is_administrator(acting_user):
         raise NotPermitted(_("系统、安全、审计管理员账号不能登记或加入业务机构。"))
     refuse_suspended(acting_user)
-    organisation = Organisation(created_by=acting_user, **_cleaned_organisation(values, None))
+    organisation = Organisation(created_by=acting_user, **organisation_values(values, None))
     held = hold_name(organisation)
     organisation.save()
     membership = Membership.objects.create(user=acting_user, organisation=organisation)
@@ -162,11 +156,11 @@ def organisation_update(*, organisation_id: int, values: dict[str, Any], acting_
     organisation = Organisation.objects.select_for_update().filter(pk=organisation_id).first()
     if organisation is None or not may_manage_organisation(acting_user, organisation):
         raise ObjectNotFound()
-    cleaned = _cleaned_organisation(values, organisation)
+    cleaned = organisation_values(values, organisation)
     if organisation.state in (OrganisationState.VERIFIED, OrganisationState.SUSPENDED):
         fixed: dict[str, list[str]] = {
             name: [_("机构已通过核验，此项不能自行修改。如有变更，请联系核验单位。")]
-            for name in ("name", "unified_code", "kind", "region")
+            for name in ("name", "unified_code", "kind", "level", "region")
             if name in cleaned and cleaned[name] != getattr(organisation, name)
         }
         if fixed:
@@ -214,7 +208,7 @@ def organisation_transition(*, organisation_id: int, action: str, acting_user: U
     return organisation
 
 
-# --- accounts, members, roles ------------------------------------------------------------------------------------
+# --- accounts ----------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
@@ -232,56 +226,6 @@ def account_create(*, username: str, email: str, display_name: str, password: st
     user = User.objects.create_user(username=username, email=email, password=password, display_name=display_name)
     audit.record(acting_user, "accounts.user.create", user)
     return user
-
-
-@transaction.atomic
-def roles_set(*, membership_id: int, roles: Sequence[str], acting_user: User) -> Membership:
-    """Give a member exactly `roles`, as far as the acting person may give or take each.
-
-    Raises InvalidInput when administrator roles would be combined with any other (三员分立, domain.md §5.7) and
-    NotPermitted for a role the person may not give or take; nothing is changed then.
-    """
-    membership = (
-        Membership.objects.select_for_update(of=("self",))
-        .select_related("organisation", "user")
-        .filter(pk=membership_id, ended_at__isnull=True)
-        .first()
-    )
-    if membership is None:
-        raise ObjectNotFound()
-    wanted = {str(role) for role in roles}
-    unknown = wanted - set(Role.values)
-    if unknown:
-        raise InvalidInput({"roles": [_("没有这样的角色：%s") % "、".join(sorted(unknown))]})
-    held = set(membership.grants.values_list("role", flat=True))
-    for role in wanted ^ held:
-        if not may_grant_role(acting_user, membership.organisation, role):
-            raise NotPermitted(_("您不能授予或收回“%s”这个角色。") % Role(role).label)
-    if wanted != held and membership.user_id == acting_user.pk and has_role(acting_user, Role.SECURITY_ADMINISTRATOR):
-        raise NotPermitted(_("安全管理员不能给自己授权。"))
-    elsewhere = set(
-        RoleGrant.objects.filter(membership__user=membership.user, membership__ended_at__isnull=True)
-        .exclude(membership=membership)
-        .values_list("role", flat=True)
-    )
-    together = wanted | elsewhere
-    if together & ADMINISTRATOR_ROLES and len(together) > 1:
-        raise InvalidInput(
-            {"roles": [_("系统、安全、审计三类管理员必须分开，一个账号只能担任其中一种，且不能兼任业务角色。")]}
-        )
-    membership.grants.filter(role__in=held - wanted).delete()
-    RoleGrant.objects.bulk_create(
-        [RoleGrant(membership=membership, role=role, granted_by=acting_user) for role in sorted(wanted - held)]
-    )
-    if wanted != held:
-        audit.record(
-            acting_user,
-            "accounts.membership.set_roles",
-            membership,
-            {"given": sorted(wanted - held), "taken": sorted(held - wanted)},
-        )
-        outbox.publish(RolesChanged(membership.pk))
-    return membership
 
 
 # --- access tokens -----------------------------------------------------------------------------------------------
@@ -366,48 +310,3 @@ def token_of_secret(secret: str) -> AccessToken | None:
     if token.last_used_at is None or moment - token.last_used_at > timedelta(minutes=1):
         AccessToken.objects.filter(pk=token.pk).update(last_used_at=moment)
     return token
-
-
-# --- the first people --------------------------------------------------------------------------------------------
-
-
-@transaction.atomic
-def platform_found(
-    *, name: str, unified_code: str, administrators: dict[str, tuple[str, str]]
-) -> tuple[Organisation, dict[str, str]]:
-    """Found the platform's own provincial organisation with its three separated administrators.
-
-    For a new installation only, from its console: afterwards the system administrator makes accounts and the security
-    administrator gives roles (domain.md §5.7). `administrators` maps each of the three roles to (user name, e-mail).
-    Returns the organisation and a password per user name, to be handed over and changed at the first sign-in.
-    Raises DomainError when the installation has administrators, InvalidInput for a wrong code or a taken name.
-    """
-    if RoleGrant.objects.filter(role__in=ADMINISTRATOR_ROLES, membership__ended_at__isnull=True).exists():
-        raise DomainError(
-            _("平台已经有管理员，不能重复设立。增减人员请由安全管理员在“成员与角色”中办理。"), code="already_founded"
-        )
-    if set(administrators) != set(ADMINISTRATOR_ROLES):
-        raise InvalidInput({"administrators": [_("须分别指定系统、安全、审计三名管理员。")]})
-    if len({username for username, _email in administrators.values()}) != len(administrators):
-        raise InvalidInput({"administrators": [_("三名管理员必须是三个不同的账号。")]})
-    values = {"name": name, "unified_code": unified_code, "kind": OrganisationKind.AGENCY}
-    organisation = Organisation(
-        **_cleaned_organisation(values, None),
-        level=OrganisationLevel.PROVINCE,
-        region=Region.objects.filter(level=RegionLevel.PROVINCE).first(),
-        state=OrganisationState.VERIFIED,
-        verified_at=now(),
-    )
-    organisation.save()
-    passwords: dict[str, str] = {}
-    for role, (username, email) in administrators.items():
-        if User.objects.filter(username__iexact=username).exists():
-            raise InvalidInput({"administrators": [_("用户名“%s”已被使用。") % username]})
-        passwords[username] = secrets.token_urlsafe(15)
-        user = User.objects.create_user(
-            username=username, email=email, password=passwords[username], current_organisation=organisation
-        )
-        membership = Membership.objects.create(user=user, organisation=organisation)
-        RoleGrant.objects.create(membership=membership, role=role)
-        audit.record(None, "accounts.platform.appoint", membership, {"role": role})
-    return organisation, passwords

@@ -1,4 +1,4 @@
-"""The machine of an organisation's verification (V01; domain.md §5.1)."""
+"""The machines of an organisation's verification (V01; domain.md §5.1) and of a power that two persons give."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,9 +6,17 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import OrganisationState as S
-from accounts.models import Organisation
+from accounts.enums import ProposalState
+from accounts.holding import grant_problems
+from accounts.models import Organisation, RoleGrant, RoleProposal
 from accounts.naming import neutral_name
-from accounts.permissions import may_manage_organisation, may_suspend_organisation, may_verify_organisation
+from accounts.permissions import (
+    may_decide_proposal,
+    may_manage_organisation,
+    may_suspend_organisation,
+    may_verify_organisation,
+    may_withdraw_proposal,
+)
 from core.errors import Reason
 from core.guards import has_comment
 from core.transitions import Machine, Transition
@@ -59,4 +67,38 @@ ORGANISATION_MACHINE: Machine = {
         [S.VERIFIED], S.SUSPENDED, permitted=may_suspend_organisation, guards=(has_comment,), label=_("停用")
     ),
     "restore": Transition([S.SUSPENDED], S.VERIFIED, permitted=may_suspend_organisation, label=_("恢复")),
+}
+
+
+# --- a power of the province, given by two persons ---------------------------------------------------------------
+
+
+def still_fits(proposal: RoleProposal, _context: Mapping[str, Any]) -> list[Reason]:
+    """Looked at again when it is given: the person may have left, the organisation may have been stopped meanwhile."""
+    membership = proposal.membership
+    if membership.ended_at is not None:
+        return [Reason("membership_ended", str(_("该成员已离开机构，不能再授权。请退回这一提议。")))]
+    held = set(RoleGrant.objects.filter(membership=membership).values_list("role", flat=True))
+    problems = grant_problems(membership, {proposal.role}, held | {proposal.role})
+    return [Reason("role_does_not_fit", text) for text in problems]
+
+
+PROPOSAL_MACHINE: Machine = {
+    "confirm": Transition(
+        [ProposalState.WAITING],
+        ProposalState.CONFIRMED,
+        permitted=may_decide_proposal,
+        guards=(still_fits,),
+        label=_("确认授权"),
+    ),
+    "refuse": Transition(
+        [ProposalState.WAITING],
+        ProposalState.REFUSED,
+        permitted=may_decide_proposal,
+        guards=(has_comment,),
+        label=_("不予确认"),
+    ),
+    "withdraw": Transition(
+        [ProposalState.WAITING], ProposalState.WITHDRAWN, permitted=may_withdraw_proposal, label=_("撤回提议")
+    ),
 }

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import account_views, invitation_views, naming_views, session_views, views
+from accounts import account_views, granting_views, invitation_views, naming_views, session_views, views
 
 app_name = "accounts"
 
@@ -26,7 +26,9 @@ urlpatterns = [
     path("desk/organisations/new/", views.register, name="register"),
     path("desk/organisations/switch/", views.switch, name="switch"),
     path("desk/organisations/verification/", views.verification_queue, name="verification_queue"),
-    path("desk/organisations/grants/", views.grants, name="grants"),
+    path("desk/organisations/grants/", granting_views.grants, name="grants"),
+    path("desk/organisations/grants/proposals/", granting_views.proposals, name="proposals"),
+    path("desk/organisations/grants/proposals/<uuid:public_id>/", granting_views.proposal, name="proposal"),
     path("desk/organisations/<uuid:public_id>/", views.organisation, name="organisation"),
     path("desk/organisations/<uuid:public_id>/edit/", views.edit_organisation, name="edit_organisation"),
     path("desk/organisations/<uuid:public_id>/act/<str:action>/", views.act, name="act"),
@@ -37,6 +39,6 @@ urlpatterns = [
         name="withdraw_invitation",
     ),
     path("desk/organisations/<uuid:public_id>/name/<str:decision>/", naming_views.decide, name="decide_name"),
-    path("desk/organisations/<uuid:public_id>/members/<int:membership_id>/roles/", views.roles, name="roles"),
+    path("desk/organisations/<uuid:public_id>/members/<int:membership_id>/roles/", granting_views.roles, name="roles"),
     path("desk/organisations/<uuid:public_id>/members/<int:membership_id>/end/", views.end_member, name="end_member"),
 ]

@@ -1,4 +1,4 @@
-"""Pages about people and organisations: switch, register, verify, members and roles, tokens."""
+"""Pages about people and organisations: switch, register, verify, members, tokens."""
 
 from typing import Any
 from uuid import UUID
@@ -16,12 +16,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import invitations, naming, selectors, services
 from accounts.enums import OrganisationState, Role
-from accounts.forms import AccountForm, MemberForm, OrganisationForm, RolesForm, TokenForm, VerificationForm
+from accounts.forms import AccountForm, MemberForm, OrganisationForm, TokenForm, VerificationForm
 from accounts.models import Membership, Organisation
 from accounts.permissions import (
     has_role,
     may_create_account,
-    may_grant_role,
     may_manage_organisation,
     may_verify_organisation,
 )
@@ -169,7 +168,7 @@ def verification_queue(request: HttpRequest) -> HttpResponse:
     )
 
 
-# --- members and roles -------------------------------------------------------------------------------------------
+# --- members -----------------------------------------------------------------------------------------------------
 
 
 @require_POST
@@ -192,46 +191,10 @@ def members(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return _organisation_page(request, shown, member=form)
 
 
-def _membership(request: HttpRequest, public_id: UUID, membership_id: int) -> Membership:
-    shown = selectors.organisation_for(request.user, public_id)
-    found = selectors.members_of(request.user, shown).filter(pk=membership_id).select_related("organisation").first()
-    if found is None:
-        raise ObjectNotFound()
-    return found
-
-
-@never_cache
-@READ_OR_POST
-def roles(request: HttpRequest, public_id: UUID, membership_id: int) -> HttpResponse:
-    """Give and take a member's roles, as far as this person may."""
-    membership = _membership(request, public_id, membership_id)
-    held = [grant.role for grant in membership.grants.all()]
-    offered = [(role.value, role.label) for role in Role if may_grant_role(request.user, membership.organisation, role)]
-    kept = [role for role in held if role not in dict(offered)]
-    form = RolesForm(posted(request), initial={"roles": held})
-    form.fields["roles"].choices = offered
-    if request.method == "POST" and form.is_valid():
-        try:
-            services.roles_set(
-                membership_id=membership.pk, roles=[*form.cleaned_data["roles"], *kept], acting_user=request.user
-            )
-        except DomainError as error:
-            form.refuse(error)
-        else:
-            messages.success(request, _("“%s”的角色已更新，立即生效。") % membership.user)
-            return redirect("accounts:organisation", public_id)
-    return render(
-        request,
-        "accounts/roles.html",
-        {"membership": membership, "form": form, "kept": [Role(role).label for role in kept]},
-        status=400 if form.errors else 200,
-    )
-
-
 @require_POST
 def end_member(request: HttpRequest, public_id: UUID, membership_id: int) -> HttpResponse:
     """End a membership; access is gone at once."""
-    membership = _membership(request, public_id, membership_id)
+    membership = selectors.member_of(request.user, public_id, membership_id)
     try:
         invitations.member_end(membership_id=membership.pk, acting_user=request.user)
     except DomainError as error:
@@ -239,19 +202,6 @@ def end_member(request: HttpRequest, public_id: UUID, membership_id: int) -> Htt
     else:
         messages.success(request, _("“%s”已离开本机构，立即不能再办理本机构的业务。") % membership.user)
     return redirect("accounts:organisation", public_id)
-
-
-@never_cache
-@require_safe
-def grants(request: HttpRequest) -> HttpResponse:
-    """The security administrator's way to an organisation's members."""
-    if not has_role(request.user, Role.SECURITY_ADMINISTRATOR):
-        raise NotPermitted()
-    wanted = request.GET.get("q", "").strip()[:100]
-    found = Organisation.objects.select_related("region").order_by("name")
-    if wanted:
-        found = found.filter(name__icontains=wanted)
-    return render(request, "accounts/grants.html", {"page": page_of(request, found), "q": wanted})
 
 
 # --- one's own account -------------------------------------------------------------------------------------------

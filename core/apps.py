@@ -4,7 +4,7 @@ from django.apps import AppConfig
 from django.db.models.signals import m2m_changed, post_delete, post_migrate, post_save
 from django.utils.translation import gettext_lazy as _
 
-from core import row_digests
+from core import row_digests, texts
 
 
 class CoreConfig(AppConfig):
@@ -12,7 +12,10 @@ class CoreConfig(AppConfig):
     verbose_name = _("核心")
 
     def ready(self) -> None:
-        """Rows that decide something are told of by Django itself, wherever they are written (ADR 0010)."""
+        """Rows that decide something are told of by Django itself, wherever they are written (ADR 0010); texts are
+        limited at their columns.
+        """
+        texts.keep_limits()
         for model in row_digests.deciding_models():
             post_save.connect(row_digests.remember_saved, sender=model, dispatch_uid=f"saved {model._meta.label}")
             post_delete.connect(row_digests.remember_removed, sender=model, dispatch_uid=f"removed {model._meta.label}")

@@ -48,3 +48,12 @@ class IntegrityDoubted(Event):
     day: str
     faults: int
     first: str
+
+
+@dataclass(frozen=True)
+class WorkdaysMissing(Event):
+    """A year's working days are awaited and not loaded; `week` is the week it is said in, as 2026W45."""
+
+    topic: ClassVar[str] = "core.workdays.missing"
+    year: int
+    week: str

@@ -35,7 +35,7 @@ def _calendar(year: int) -> WorkdayCalendar:
         raise CalendarMissing(
             _(
                 "尚未载入 %(year)s 年的节假日安排，无法计算工作日。"
-                "请系统管理员在国务院办公厅公布后运行 load_workdays %(year)s。"
+                "请系统管理员在国务院办公厅公布后到“工作日历”页面按通知原文载入，或运行 load_workdays %(year)s。"
             )
             % {"year": year}
         )

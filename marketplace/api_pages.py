@@ -13,6 +13,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
@@ -21,6 +22,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 _making = threading.Lock()
+#: First part of an address → the name of its group on the page, in the order of the page.
+GROUPS = {
+    "scenarios": _("需求"),
+    "lists": _("季度需求清单"),
+    "vendors": _("供给方"),
+    "capabilities": _("场景能力"),
+    "search": _("检索"),
+    "match-runs": _("匹配记录"),
+    "recommendations": _("推荐给我的需求"),
+    "challenges": _("榜单项"),
+    "annual-lists": _("年度榜单"),
+    "publicities": _("公示"),
+    "results": _("揭榜成果"),
+}
+PLACES = {"path": _("路径"), "query": _("查询参数"), "header": _("请求头"), "body": _("请求体")}
 
 
 @cache
@@ -87,22 +103,21 @@ def _kind(schema: Mapping[str, Any], part: Mapping[str, Any]) -> str:
 
 def _entries(schema: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterator[Entry]:
     for one in operation.get("parameters", ()):
-        yield Entry(
-            one["name"], one["in"], _kind(schema, one["schema"]), one.get("required", False), one.get("description", "")
-        )
+        kind, needed = _kind(schema, one["schema"]), one.get("required", False)
+        yield Entry(one["name"], str(PLACES[one["in"]]), kind, needed, one.get("description", ""))
     content = operation.get("requestBody", {}).get("content", {})
     body: Mapping[str, Any] = next((one["schema"] for one in content.values()), {})
     found = _resolved(schema, body)
     for name, part in found.get("properties", {}).items():
         if not part.get("readOnly"):
             words = str(part.get("description", ""))
-            yield Entry(name, "body", _kind(schema, part), name in found.get("required", ()), words)
+            yield Entry(name, str(PLACES["body"]), _kind(schema, part), name in found.get("required", ()), words)
 
 
 def described() -> dict[str, list[DescribedOperation]]:
-    """Operations by the first part of their path, in the order of the file."""
+    """Operations by the first part of their path, in the order of GROUPS; a part without a name there is an error."""
     schema = api_schema()
-    groups: dict[str, list[DescribedOperation]] = {}
+    groups: dict[str, list[DescribedOperation]] = {part: [] for part in GROUPS}
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             made = DescribedOperation(
@@ -114,7 +129,7 @@ def described() -> dict[str, list[DescribedOperation]]:
                 entries=tuple(_entries(schema, operation)),
                 codes=tuple(operation["responses"]),
             )
-            groups.setdefault(path.split("/")[3], []).append(made)
+            groups[path.split("/")[3]].append(made)
     return groups
 
 
@@ -122,4 +137,5 @@ def described() -> dict[str, list[DescribedOperation]]:
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     """Every operation with its parameters, fields and answers, for people."""
-    return render(request, "api_docs.html", {"groups": described(), "info": api_schema()["info"]})
+    groups = [(part, GROUPS[part], operations) for part, operations in described().items()]
+    return render(request, "api_docs.html", {"groups": groups, "info": api_schema()["info"]})

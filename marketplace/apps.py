@@ -15,7 +15,15 @@ class MarketplaceConfig(AppConfig):
 
         Where there is a broker, commits wake the workers; the embedded installation never loads Celery.
         """
-        autodiscover_modules("handlers", "challenge_handlers", "due_handlers", "todos", "todo_handlers", "slots")
+        autodiscover_modules(
+            "handlers",
+            "account_handlers",
+            "challenge_handlers",
+            "due_handlers",
+            "todos",
+            "todo_handlers",
+            "slots",
+        )
         if getattr(settings, "BROKER_URL", ""):
             import_module("marketplace.tasks")
             import_module("core.outbox").on_published(import_module("marketplace.celery").wake)

@@ -84,12 +84,20 @@ DESK_MENU = (
     (
         _("系统管理"),
         (Role.SYSTEM_ADMINISTRATOR,),
-        ((_("账号"), "accounts:accounts"), (_("建立账号"), "accounts:create_account")),
+        (
+            (_("账号"), "accounts:accounts"),
+            (_("建立账号"), "accounts:create_account"),
+            (_("工作日历"), "workdays"),
+        ),
     ),
     (
         _("安全管理"),
         (Role.SECURITY_ADMINISTRATOR,),
-        ((_("角色授权"), "accounts:grants"), (_("账号"), "accounts:accounts")),
+        (
+            (_("角色授权"), "accounts:grants"),
+            (_("待确认的授权"), "accounts:proposals"),
+            (_("账号"), "accounts:accounts"),
+        ),
     ),
     (_("审计管理"), (Role.AUDIT_ADMINISTRATOR,), ((_("审计记录"), "audit"),)),
     (

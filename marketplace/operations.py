@@ -21,6 +21,7 @@ from core import schedule
 from core.clock import now
 from core.enums import DeliveryState
 from core.models import AuditEntry, JobRun, OutboxDelivery
+from core.workday_calendars import years_missing
 from notifications.selectors import TROUBLED, troubled_mails
 from search import indexing
 from search.contract import EngineUnavailable
@@ -124,6 +125,12 @@ def _schedule() -> dict[str, Any]:
 
 def _audit() -> dict[str, Any]:
     return {"unsealed": AuditEntry.objects.filter(sequence__isnull=True).count()}
+
+
+def _workdays() -> dict[str, Any]:
+    """Years whose working days are awaited and not there: periods into them cannot be computed (V09)."""
+    missing = years_missing()
+    return {"missing": missing, "status": "degraded" if missing else "ok"}
 
 
 def _cache() -> dict[str, Any]:
@@ -282,6 +289,7 @@ def page() -> dict[str, Any]:
         "parked": parked.select_related("event").order_by("-pk")[:SHOWN],
         "unsealed": _audit()["unsealed"],
         "comparison": comparison_shown(),
+        "years_missing": years_missing(),
         "mails_count": mails.count(),
         "mails": mails[:SHOWN],
         "drift_measured_at": datetime.fromisoformat(drift["measured_at"]) if drift["measured_at"] else None,
@@ -298,6 +306,7 @@ def report() -> dict[str, Any]:
     parts: dict[str, dict[str, Any]] = {"database": _timed(_database)}
     if parts["database"]["status"] == "ok":
         parts |= {"outbox": _timed(_outbox), "audit": _timed(_audit), "comparison": _timed(_comparison)}
+        parts |= {"workdays": _timed(_workdays)}
         parts |= {"mails": _timed(_mails), "schedule": _timed(_schedule), "index_drift": _timed(_drift)}
     parts |= {"search": _timed(_search), "cache": _timed(_cache)}
     if _broker_url():

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from marketplace import desk_views, operations_views, views
+from marketplace import desk_views, operations_views, views, workday_views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("desk/operations/retry/<uuid:name>/", operations_views.retry_delivery, name="retry_delivery"),
     path("desk/operations/mail/<uuid:name>/", operations_views.decide_mail, name="decide_mail"),
     path("desk/operations/drift/", operations_views.measure_drift, name="measure_drift"),
+    path("desk/workdays/", workday_views.workdays, name="workdays"),
     path("desk/audit/", views.audit_trail, name="audit"),
     path("statusz", operations_views.status, name="statusz"),
     path("metrics", operations_views.metrics, name="metrics"),

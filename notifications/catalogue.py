@@ -154,6 +154,17 @@ _MESSAGES = (
         "scenarios:working_lists",
     ),
     Message(
+        "workdays.missing",
+        Group.OPERATION,
+        _("尚未载入 %(year)s 年的节假日安排"),
+        _(
+            "%(year)s 年的节假日安排还没有载入。跨入 %(year)s 年的期限算不出来，有关提交、受理和公示会停下。"
+            "请在国务院办公厅公布后到“工作日历”页面按通知原文载入，或运行 manage.py load_workdays %(year)s。"
+            "载入以前，本通知每周一次。"
+        ),
+        "workdays",
+    ),
+    Message(
         "integrity.heads",
         Group.OPERATION,
         _("链头留存：%(day)s"),
@@ -298,6 +309,51 @@ _MESSAGES = (
         _("您在“%(organisation)s”的角色有变化"),
         _("现在的角色：%(roles)s。如有疑问请联系本机构管理员。"),
         mail=False,
+    ),
+    # Powers of the province, given by two persons (accounts/granting.py).
+    Message(
+        "role.waits_for_confirmation",
+        Group.ACCOUNT,
+        _("待确认的授权：%(person)s，%(role)s"),
+        _("%(proposer)s 提议授予“%(organisation)s”的 %(person)s“%(role)s”。请核对后确认，或写明理由不予确认。"),
+        "accounts:proposal",
+    ),
+    Message(
+        "role.proposed",
+        Group.ACCOUNT,
+        _("您提议了授权：%(person)s，%(role)s"),
+        _(
+            "您提议授予“%(organisation)s”的 %(person)s“%(role)s”，由另一名安全管理员确认后生效。"
+            "如非您本人所为，请立即报告。"
+        ),
+        "accounts:proposal",
+    ),
+    Message(
+        "role.proposed_for_you",
+        Group.ACCOUNT,
+        _("拟授予您“%(role)s”"),
+        _(
+            "%(proposer)s 提议授予您在“%(organisation)s”的“%(role)s”角色，由另一名安全管理员确认后生效。"
+            "如有疑问请联系安全管理员。"
+        ),
+        "accounts:profile",
+    ),
+    Message(
+        "role.decided",
+        Group.ACCOUNT,
+        _("授权%(outcome)s：%(person)s，%(role)s"),
+        _(
+            "“%(organisation)s”的 %(person)s“%(role)s”：%(outcome)s。提议人 %(proposer)s，"
+            "办理人 %(decider)s。%(comment)s如非您本人所为，请立即报告。"
+        ),
+        "accounts:proposal",
+    ),
+    Message(
+        "role.decided_for_you",
+        Group.ACCOUNT,
+        _("您的“%(role)s”授权%(outcome)s"),
+        _("您在“%(organisation)s”的“%(role)s”授权：%(outcome)s。%(comment)s"),
+        "accounts:profile",
     ),
     # Engagements (domain.md §3.3).
     Message(

@@ -20,6 +20,7 @@ from core import audit, outbox
 from core.clock import now
 from core.errors import IllegalTransition, InvalidInput, NotPermitted, ObjectNotFound
 from core.opaque import opaque
+from core.texts import longest
 from notifications.catalogue import ALWAYS_MAILED, MESSAGES, Message
 from notifications.enums import Channel, Group, MailState
 from notifications.events import MailRequested
@@ -72,8 +73,8 @@ def notify(
                 organisation=organisation,
                 topic=topic,
                 group=message.group,
-                title=title if len(title) <= _TITLE_LENGTH else f"{title[: _TITLE_LENGTH - 1]}…",
-                body=body.strip(),
+                title=_shortened(title, _TITLE_LENGTH),
+                body=_shortened(body.strip(), longest("body")),
                 url_name=url_name or message.url_name,
                 url_arguments=list(url_arguments),
                 key=key,
@@ -94,6 +95,11 @@ def _refuse_missing(message: Message, values: Mapping[str, Any]) -> None:
     missing = sorted(name for name in named if values.get(name) is None)
     if missing:
         raise ValueError(f"{message.topic}: no {', '.join(missing)}")
+
+
+def _shortened(text: str, most: int) -> str:
+    """A notice quotes texts that are long by themselves; the whole of them stands on the page it leads to."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _promise_deliveries(message: Message, rows: Sequence[Notification]) -> None:

@@ -16,9 +16,9 @@ from django.core.management import call_command
 from django.db import transaction
 from django.db.models import Count
 
-from accounts import invitations
+from accounts import granting, invitations
 from accounts import services as account_services
-from accounts.enums import OrganisationKind, OrganisationLevel, OrganisationState, Role
+from accounts.enums import OrganisationKind, OrganisationLevel, OrganisationState, ProposalState, Role
 from accounts.models import Membership, Organisation, RoleGrant, User
 from accounts.permissions import forget_roles
 from core import classification, relay
@@ -93,9 +93,12 @@ STAFF: tuple[tuple[str, str, tuple[str, ...], str, str], ...] = (
 )
 ADMINISTRATORS = (
     ("xitong", "朱永强", Role.SYSTEM_ADMINISTRATOR, "系统管理员：建立账号"),
-    ("anquan", "林秀兰", Role.SECURITY_ADMINISTRATOR, "安全管理员：授权"),
+    ("anquan", "林秀兰", Role.SECURITY_ADMINISTRATOR, "安全管理员：授权、提议省级角色"),
+    ("fuhe", "郑慧敏", Role.SECURITY_ADMINISTRATOR, "第二名安全管理员：确认省级角色"),
     ("shenji", "罗振华", Role.AUDIT_ADMINISTRATOR, "审计管理员：查看审计记录"),
 )
+#: What the second security administrator reads before confirming a power of the province.
+APPOINTED = "岗位任命通知（示例）"
 CREDENTIAL_KINDS = {
     "认证": CredentialKind.CERTIFICATION,
     "许可": CredentialKind.LICENCE,
@@ -183,7 +186,7 @@ class _Builder:
     # --- people and offices --------------------------------------------------------------------------------------
 
     def administrators(self) -> None:
-        """The three that no service can make: nobody is there yet who could."""
+        """Those that no service can make: nobody is there yet who could (accounts/founding.py)."""
         platform = self._office(PLATFORM, "370000", OrganisationLevel.PROVINCE)
         for username, name, role, _purpose in ADMINISTRATORS:
             user = User.objects.create(
@@ -223,13 +226,15 @@ class _Builder:
         return user
 
     def appoint(self, user: User, organisation: Organisation, roles: Sequence[str]) -> None:
-        """Invited by the security administrator, who gives the roles once the person has accepted."""
+        """Invited by the security administrator, who gives the roles once the person has accepted; two give powers."""
         guard = self.people["anquan"]
         invitation = invitations.member_invite(
             organisation_id=organisation.pk, username_or_email=user.username, acting_user=guard
         )
         membership = invitations.invitation_accept(public_id=invitation.public_id, acting_user=user)
-        account_services.roles_set(membership_id=membership.pk, roles=roles, acting_user=guard)
+        granting.roles_set(membership_id=membership.pk, roles=roles, acting_user=guard, grounds=APPOINTED)
+        for proposal in membership.role_proposals.filter(state=ProposalState.WAITING).order_by("pk"):
+            granting.proposal_decide(public_id=proposal.public_id, action="confirm", acting_user=self.people["fuhe"])
         user.current_organisation = organisation
         user.save(update_fields=["current_organisation"])
         forget_roles(user)

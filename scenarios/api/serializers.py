@@ -75,6 +75,8 @@ class ScenarioSerializer(serializers.ModelSerializer):
     category_name = serializers.CharField(source="category.label", read_only=True, default="")
     industry = serializers.SlugRelatedField(slug_field="code", read_only=True, allow_null=True)
     tags = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
+    # Not described as an address: it is empty where none was given.
+    public_contact_email = serializers.CharField(read_only=True)
     restricts_by = serializers.ListField(child=serializers.CharField(), read_only=True)
     required_credentials = serializers.ListField(child=serializers.CharField(), read_only=True)
 

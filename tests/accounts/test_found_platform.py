@@ -19,11 +19,12 @@ ARGUMENTS = {
     "code": "11370099MB2TEXT1XB",
     "system": "xitong=x@example.org",
     "security": "anquan=a@example.org",
+    "second_security": "fuhe=f@example.org",
     "audit": "shenji=s@example.org",
 }
 
 
-def test_three_people_with_one_role_each_can_sign_in():
+def test_four_people_with_one_role_each_can_sign_in():
     output = io.StringIO()
     call_command("found_platform", **ARGUMENTS, stdout=output)
 
@@ -32,6 +33,7 @@ def test_three_people_with_one_role_each_can_sign_in():
     assert roles == {
         "xitong": {Role.SYSTEM_ADMINISTRATOR},
         "anquan": {Role.SECURITY_ADMINISTRATOR},
+        "fuhe": {Role.SECURITY_ADMINISTRATOR},
         "shenji": {Role.AUDIT_ADMINISTRATOR},
     }
     request = RequestFactory().post("/account/login/")
@@ -45,7 +47,7 @@ def test_a_second_time_is_refused_and_changes_nothing():
     with pytest.raises(CommandError) as refusal:
         call_command("found_platform", **ARGUMENTS | {"system": "other=o@example.org"}, stdout=io.StringIO())
     assert refusal.value.returncode == 2
-    assert (User.objects.count(), Organisation.objects.count()) == (3, 1)
+    assert (User.objects.count(), Organisation.objects.count()) == (4, 1)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,8 @@ def test_a_second_time_is_refused_and_changes_nothing():
         {"code": "11370099MB2TEXT1XC"},
         {"system": "xitong"},
         {"system": "anquan=x@example.org"},
+        {"second_security": "anquan=x@example.org"},
+        {"second_security": "fuhe"},
         {"organisation": " "},
     ],
 )

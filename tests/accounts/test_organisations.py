@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from accounts import invitations, services
-from accounts.enums import ADMINISTRATOR_ROLES, OrganisationState, Role
+from accounts import granting, invitations, services
+from accounts.enums import OrganisationState, Role
 from accounts.models import Membership, Organisation, RoleGrant
 from accounts.permissions import acts_for, current_roles, has_role
 from accounts.selectors import verification_queue
@@ -198,29 +198,13 @@ def test_a_manager_gives_its_own_roles_and_no_platform_role():
     member = make_person(organisation=organisation)
     membership = member.memberships.get()
 
-    services.roles_set(membership_id=membership.pk, roles=[Role.DEMAND_SUBMITTER], acting_user=manager)
+    granting.roles_set(membership_id=membership.pk, roles=[Role.DEMAND_SUBMITTER], acting_user=manager)
     with pytest.raises(NotPermitted):
-        services.roles_set(
+        granting.roles_set(
             membership_id=membership.pk, roles=[Role.DEMAND_SUBMITTER, Role.LIST_APPROVER], acting_user=manager
         )
 
     assert list(membership.grants.values_list("role", flat=True)) == [Role.DEMAND_SUBMITTER]
-
-
-@pytest.mark.parametrize("administrator", sorted(ADMINISTRATOR_ROLES))
-@pytest.mark.parametrize("other", Role.values)
-def test_an_administrator_role_is_never_combined_with_any_other(administrator, other):
-    security = make_person(Role.SECURITY_ADMINISTRATOR)
-    member = make_person(organisation=make_organisation())
-    membership = member.memberships.get()
-
-    if other == administrator:
-        services.roles_set(membership_id=membership.pk, roles=[administrator], acting_user=security)
-        assert membership.grants.count() == 1
-        return
-    with pytest.raises(InvalidInput):
-        services.roles_set(membership_id=membership.pk, roles=[administrator, other], acting_user=security)
-    assert membership.grants.count() == 0
 
 
 def test_the_system_administrator_creates_accounts_but_grants_no_role_and_the_security_administrator_the_reverse():
@@ -237,9 +221,9 @@ def test_the_system_administrator_creates_accounts_but_grants_no_role_and_the_se
     created = services.account_create(**values, acting_user=system)
     membership = Membership.objects.create(user=created, organisation=make_organisation())
     with pytest.raises(NotPermitted):
-        services.roles_set(membership_id=membership.pk, roles=[Role.EXPERT], acting_user=system)
+        granting.roles_set(membership_id=membership.pk, roles=[Role.EXPERT], acting_user=system)
 
-    services.roles_set(membership_id=membership.pk, roles=[Role.EXPERT], acting_user=security)
+    granting.roles_set(membership_id=membership.pk, roles=[Role.EXPERT], acting_user=security)
     assert list(membership.grants.values_list("role", flat=True)) == [Role.EXPERT]
 
 

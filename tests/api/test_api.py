@@ -10,6 +10,7 @@ from accounts.enums import Role
 from core.models import IdempotencyRecord
 from scenarios.enums import ScenarioState
 from scenarios.models import Scenario
+from tests.api.openapi import DescribedClient
 from tests.factories import (
     make_capability,
     make_listed_capability,
@@ -32,7 +33,7 @@ def clerk():
 
 
 def client_of(person=None) -> APIClient:
-    client = APIClient()
+    client = DescribedClient()
     if person is not None:
         client.force_authenticate(person)
     return client
@@ -40,7 +41,7 @@ def client_of(person=None) -> APIClient:
 
 def token_client(person, scope: str) -> APIClient:
     _token, secret = account_services.token_create(name="测试", scope=scope, days=1, acting_user=person)
-    client = APIClient()
+    client = DescribedClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     return client
 
@@ -269,7 +270,7 @@ def test_a_writing_token_writes_for_the_organisation_it_was_made_for(clerk):
 
 @pytest.mark.parametrize("header", ["Bearer wrong", "Bearer", "Bearer a b c"])
 def test_a_wrong_token_is_401_even_for_public_things(header):
-    client = APIClient()
+    client = DescribedClient()
     client.credentials(HTTP_AUTHORIZATION=header)
     response = client.get("/api/v1/scenarios/")
     assert (response.status_code, codes(response)) == (401, [("", "token_invalid")])

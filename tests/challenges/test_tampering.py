@@ -19,7 +19,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, models, transaction
 
 from accounts.enums import Role
-from accounts.models import AccessToken, Membership, MembershipInvitation, RoleGrant
+from accounts.models import AccessToken, Membership, MembershipInvitation, RoleGrant, RoleProposal
 from challenges import drawing
 from challenges.enums import EnvelopeKind
 from challenges.models import (
@@ -173,6 +173,7 @@ def _more_rows(stage: make.Stage, challenge: Challenge, project: Project) -> Non
     )
     panel = {"panel": Panel.objects.first(), "number": 1, "method": drawing.METHOD}
     SupplementaryDraw.objects.create(seed="5" * 64, seed_commitment=drawing.commitment("5" * 64), **panel)
+    RoleProposal.objects.create(membership=stage.clerk.memberships.get(), role=Role.LIST_APPROVER, proposed_by=person)
     SuspicionHint.objects.create(challenge=challenge, kind="device", facts={"device": "同一台"})
     CreditEntry.objects.create(
         organisation=project.solver,

@@ -197,6 +197,7 @@ def test_every_message_of_the_catalogue_leads_somewhere_that_exists():
         "vendors:capability": ["x"],
         "vendors:edit": ["x"],
         "accounts:organisation": [KEY],
+        "accounts:proposal": [KEY],
         "matching:engagement": [KEY],
         "challenges:programme": [KEY],
         "challenges:need": [KEY],

@@ -1,5 +1,6 @@
 """The API's description: one file made once, and a page that needs no script."""
 
+import re
 import threading
 from typing import Any
 
@@ -23,6 +24,10 @@ def test_the_page_names_every_operation_with_its_fields_and_answers(visitor):
         assert f"{method} {path}" in page
         for parameter in entry.get("parameters", ()):
             assert f"<code>{parameter['name']}</code>" in page
+    headings = re.findall(r'<h2 id="group-[a-z-]+">([^<]+)</h2>', page)
+    assert headings == [str(name) for name in api_pages.GROUPS.values()]
+    assert not any(heading.isascii() for heading in headings)
+    assert all(api_pages.described().values())
     assert "<script" not in page.partition("<main")[2].partition("</main>")[0]
 
 

@@ -39,6 +39,9 @@ class VendorSerializer(serializers.ModelSerializer):
     kind = serializers.CharField(source="organisation.kind", read_only=True)
     region = serializers.CharField(source="organisation.region.code", read_only=True, default="")
     listed_count = serializers.IntegerField(read_only=True, default=0)
+    # Not described as addresses: they are empty where none was given.
+    website = serializers.CharField(read_only=True)
+    contact_email = serializers.CharField(read_only=True)
 
     class Meta:
         model = VendorProfile

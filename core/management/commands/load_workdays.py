@@ -6,10 +6,11 @@ from typing import Any
 
 import chinese_calendar
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 from django.utils.translation import gettext as _
 
-from core.models import WorkdayCalendar, WorkdayException
+from core.models import WorkdayCalendar
+from core.workday_calendars import calendar_load
+from core.workday_notice import SpecialDay
 
 SATURDAY = 5
 
@@ -45,22 +46,18 @@ class Command(BaseCommand):
                 raise CommandError(
                     _(
                         "%d 年的节假日安排尚未收录。"
-                        "国务院办公厅公布后请升级 chinesecalendar，或在后台“工作日历”中手工录入。"
+                        "国务院办公厅公布后请升级 chinesecalendar，或由系统管理员在“工作日历”页面按通知原文载入。"
                     )
                     % year,
                     returncode=2,
                 ) from error
-            with transaction.atomic():
-                calendar, created = WorkdayCalendar.objects.get_or_create(
-                    year=year, defaults={"source": "国务院办公厅节假日安排（chinesecalendar）"}
+            if not WorkdayCalendar.objects.filter(year=year).exists():
+                calendar_load(
+                    year=year,
+                    days=[SpecialDay(day, works, label) for day, works, label in exceptions],
+                    source="国务院办公厅节假日安排（chinesecalendar）",
                 )
-                if created:
-                    WorkdayException.objects.bulk_create(
-                        [
-                            WorkdayException(calendar=calendar, day=day, is_workday=works, label=label[:40])
-                            for day, works, label in exceptions
-                        ]
-                    )
+            calendar = WorkdayCalendar.objects.get(year=year)
             self.stdout.write(
                 _("%(year)d 年：%(count)d 个特殊日") % {"year": year, "count": calendar.exceptions.count()}
             )
