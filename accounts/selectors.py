@@ -17,6 +17,7 @@ from accounts.permissions import (
 )
 from core.enums import RegionLevel
 from core.errors import ObjectNotFound
+from core.unified_code import normalise
 
 
 def organisations_of(user: Any) -> QuerySet[Organisation]:
@@ -78,3 +79,12 @@ def people_with_role(role: str, organisation: Organisation | None = None) -> Que
     if organisation is not None:
         people = people.filter(memberships__organisation=organisation)
     return people.distinct().order_by("pk")
+
+
+def verified_called(typed: str) -> list[Organisation]:
+    """Verified organisations of exactly that unified code or full name; more than one only where names repeat."""
+    typed = typed.strip()
+    verified = Organisation.objects.filter(state=OrganisationState.VERIFIED)
+    if not typed:
+        return []
+    return list(verified.filter(unified_code=normalise(typed))) or list(verified.filter(name=typed).order_by("pk")[:2])

@@ -15,7 +15,7 @@ class MarketplaceConfig(AppConfig):
 
         Where there is a broker, commits wake the workers; the embedded installation never loads Celery.
         """
-        autodiscover_modules("handlers", "challenge_handlers", "slots")
+        autodiscover_modules("handlers", "challenge_handlers", "engagement_handlers", "case_handlers", "slots")
         if getattr(settings, "BROKER_URL", ""):
             import_module("marketplace.tasks")
             import_module("core.outbox").on_published(import_module("marketplace.celery").wake)
