@@ -19,6 +19,7 @@ from accounts.permissions import (
 )
 from core.enums import RegionLevel
 from core.errors import ObjectNotFound
+from core.unified_code import normalise
 
 
 def organisations_of(user: Any) -> QuerySet[Organisation]:
@@ -114,3 +115,12 @@ def acting_for(membership: Membership) -> User:
     person = copy(membership.user)
     person.current_organisation = membership.organisation
     return person
+
+
+def verified_called(typed: str) -> list[Organisation]:
+    """Verified organisations of exactly that unified code or full name; more than one only where names repeat."""
+    typed = typed.strip()
+    verified = Organisation.objects.filter(state=OrganisationState.VERIFIED)
+    if not typed:
+        return []
+    return list(verified.filter(unified_code=normalise(typed))) or list(verified.filter(name=typed).order_by("pk")[:2])

@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation, User
+from accounts.selectors import verified_called
 from challenges.enums import (
     AffiliationKind,
     ChangeKind,
@@ -177,7 +178,15 @@ class TermsForm(PageForm):
     deadline_at = BeijingDateTimeField(label=_("揭榜截止（北京时间）"), required=False)
     question_deadline_at = BeijingDateTimeField(label=_("提问截止（北京时间）"), required=False)
     selection_method = forms.ChoiceField(label=_("遴选方式"), choices=SelectionMethod.choices)
-    directed_reason = text(_("定向委托理由"), required=False, rows=3)
+    directed_to = forms.CharField(
+        label=_("受托单位"),
+        max_length=120,
+        required=False,
+        help_text=_(
+            "选择“定向委托”时必填：单位全称或统一社会信用代码，须已通过平台核验。发榜后只有该单位能看到和申报。"
+        ),
+    )
+    directed_reason = text(_("定向委托理由"), required=False, help_text=_("选择“定向委托”时必填。"), rows=3)
     secrecy_reviewer_name = forms.CharField(label=_("保密审查人"), max_length=40, required=False)
     fair_competition_conclusion = text(_("公平竞争审查结论"), required=False, rows=3)
     fair_competition_reviewer = forms.CharField(label=_("公平竞争审查人"), max_length=40, required=False)
@@ -190,6 +199,21 @@ class TermsForm(PageForm):
     @classmethod
     def initial_of(cls, challenge: Challenge) -> dict[str, Any]:
         return {name: getattr(challenge, name) for name in cls.base_fields}
+
+    def clean_directed_to(self) -> Organisation | None:
+        return organisation_called(self.cleaned_data["directed_to"])
+
+
+def organisation_called(typed: str) -> Organisation | None:
+    """The verified organisation of that full name or unified code, None for nothing typed; ValidationError else."""
+    if not typed.strip():
+        return None
+    found = verified_called(typed)
+    if len(found) > 1:
+        raise forms.ValidationError(_("有多个单位叫这个名称，请填写统一社会信用代码。"))
+    if not found:
+        raise forms.ValidationError(_("平台上没有这个已核验的单位，请核对全称或统一社会信用代码。"))
+    return found[0]
 
 
 class CriterionForm(PageForm):

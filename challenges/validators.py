@@ -221,11 +221,24 @@ def publication_problems(challenge: Challenge, parameters: Parameters) -> list[R
             Reason("grant_cap_missing", _("请填写“%s”的财政资助上限，没有时填 0。") % challenge.title, "grant_cap_fen")
         )
     problems += deadline_problems(challenge, parameters)
-    if challenge.selection_method == SelectionMethod.DIRECTED:
-        if challenge.directed_to_id is None:
-            problems.append(Reason("directed_to_missing", _("定向委托须选择受托单位。"), "directed_to"))
-        if not challenge.directed_reason.strip():
-            problems.append(Reason("directed_reason_missing", _("定向委托须写明理由。"), "directed_reason"))
+    return problems + directed_problems(challenge)
+
+
+def directed_problems(challenge: Challenge) -> list[Reason]:
+    """A commission names whom it goes to and why: told when it is chosen and again before 发榜 (domain.md §2.1)."""
+    if challenge.selection_method != SelectionMethod.DIRECTED:
+        return []
+    problems = []
+    if challenge.directed_to is None:
+        problems.append(Reason("directed_to_missing", _("定向委托须填写受托单位。"), "directed_to"))
+    elif challenge.directed_to_id == challenge.demander_id:
+        problems.append(Reason("directed_to_demander", _("受托单位不能是需求单位自己。"), "directed_to"))
+    elif not challenge.directed_to.is_verified:
+        problems.append(
+            Reason("directed_to_unverified", _("受托单位尚未通过平台核验，核验后才能委托。"), "directed_to")
+        )
+    if not challenge.directed_reason.strip():
+        problems.append(Reason("directed_reason_missing", _("定向委托须写明理由。"), "directed_reason"))
     return problems
 
 

@@ -5,6 +5,19 @@ from django.conf import settings
 from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
+#: What an app may bring by having a module of this name: handlers and jobs, duties, slot fillers.
+DISCOVERED = (
+    "handlers",
+    "account_handlers",
+    "case_handlers",
+    "challenge_handlers",
+    "due_handlers",
+    "engagement_handlers",
+    "todos",
+    "todo_handlers",
+    "slots",
+)
+
 
 class MarketplaceConfig(AppConfig):
     name = "marketplace"
@@ -15,15 +28,7 @@ class MarketplaceConfig(AppConfig):
 
         Where there is a broker, commits wake the workers; the embedded installation never loads Celery.
         """
-        autodiscover_modules(
-            "handlers",
-            "account_handlers",
-            "challenge_handlers",
-            "due_handlers",
-            "todos",
-            "todo_handlers",
-            "slots",
-        )
+        autodiscover_modules(*DISCOVERED)
         if getattr(settings, "BROKER_URL", ""):
             import_module("marketplace.tasks")
             import_module("core.outbox").on_published(import_module("marketplace.celery").wake)

@@ -28,7 +28,7 @@ logger = logging.getLogger("marketplace.tasks")
 keep_to_owner()
 
 #: Queues by kind, each with the handlers its relay takes: what is slow in one never holds up another.
-_MAIL = ("notifications.send_mail",)
+_MAIL = ("notifications.send_mail", "notifications.mail_case_confirmation")
 _MATCHING = ("matching.",)
 _INDEXING = ("search.",)
 LANES: dict[str, Lane] = {

@@ -121,22 +121,26 @@ FORMS: dict[str, type[PageForm]] = {
 
 def engagement_panel(request: HttpRequest, scenario: Scenario) -> str:
     """On a demand's page: how far it has come for everybody, and what this person can do."""
-    if scenario.state != ScenarioState.LISTED and not scenario.engagements.exists():
+    if not scenario.is_public and not scenario.engagements.exists():
         return ""
     user = request.user
     mine: Any = ()
     if has_role(user, Role.VENDOR_STAFF, Role.DEMAND_SUBMITTER):
         mine = engagements.engagements_of(user).filter(scenario=scenario)
+    would_begin = (
+        has_role(user, Role.VENDOR_STAFF)
+        and not acts_for(user, scenario.owner_id)
+        and not any(row.state != EngagementState.CLOSED for row in mine)
+    )
+    refusal = engagements.interest_refusal(scenario) if would_begin else ""
     return render_to_string(
         "matching/_engagement_panel.html",
         {
             "scenario": scenario,
             "progress": engagements.public_progress(scenario),
             "mine": mine,
-            "may_begin": scenario.state == ScenarioState.LISTED
-            and has_role(user, Role.VENDOR_STAFF)
-            and not acts_for(user, scenario.owner_id)
-            and not any(row.state != EngagementState.CLOSED for row in mine),
+            "may_begin": would_begin and not refusal,
+            "refusal": refusal,
         },
         request,
     )
@@ -200,12 +204,24 @@ def engagement(request: HttpRequest, public_id: Any) -> HttpResponse:
                 for name in available_actions(found, ENGAGEMENT_MACHINE, by=request.user)
             ],
             "waits_for": _waits_for(found),
+            "demand_note": _demand_note(found),
             "overtaken": _overtaken(found, (found.overtaken or {}).get("step", "")),
             "overtaken_by": (found.overtaken or {}).get("by", ""),
             "on_demand_side": acts_for_demand(request.user, found),
             "on_supply_side": acts_for_supply(request.user, found),
         },
     )
+
+
+def _demand_note(found: Engagement) -> str:
+    """What became of the demand meanwhile, where the engagement goes on all the same."""
+    scenario = found.scenario
+    if found.state in (EngagementState.CLOSED, EngagementState.DELIVERED) or scenario.state == ScenarioState.LISTED:
+        return ""
+    if scenario.state == ScenarioState.SUSPENDED:
+        reason = _("原因：%s") % scenario.closing_reason if scenario.closing_reason else ""
+        return _("需求已被审核单位暂停，暂停期间不接受新的意向；这项对接没有结束。") + reason
+    return _("需求当前为“%s”，已签约的对接不受影响，请继续履行。") % scenario.get_state_display()
 
 
 def _waits_for(found: Engagement) -> str:

@@ -46,3 +46,18 @@ class EngagementMoved(Event):
     by_owner: bool
     #: Which confirmation it was, for steps of both sides: each is told, none twice.
     turn: int = 0
+
+
+@dataclass(frozen=True)
+class EngagedDemandMoved(Event):
+    """The demand of an engagement was suspended, resumed or ended; `ended`: the engagement ended with it.
+
+    One for each engagement that was neither closed nor delivered by then, however far it had come: what its vendor is
+    told of it. `turn` is the demand's version after its step.
+    """
+
+    topic: ClassVar[str] = "matching.engagement.demand_moved"
+    engagement_id: int
+    action: str
+    turn: int
+    ended: bool

@@ -2,9 +2,13 @@
 
 from core.outbox import subscribe
 from core.schedule import every
-from matching.events import ListMatchingContinues
+from matching.enums import EngagementState
+from matching.events import EngagementMoved, ListMatchingContinues
+from matching.models import Engagement
 from matching.services import capability_listed, list_matching_continue, list_matching_start, runs_prune
-from scenarios.events import QuarterlyListPublished
+from matching.services.endings import demands_settle, engagements_follow
+from scenarios.events import QuarterlyListPublished, ScenarioTransitioned
+from scenarios.services import scenario_land
 from vendors.enums import CapabilityState
 from vendors.events import CapabilityTransitioned
 
@@ -25,4 +29,19 @@ def match_new_capability(event: CapabilityTransitioned) -> None:
         capability_listed(capability_id=event.capability_id)
 
 
+@subscribe(ScenarioTransitioned, name="matching.engagements_follow")
+def engagements_follow_demand(event: ScenarioTransitioned) -> None:
+    engagements_follow(scenario_id=event.scenario_id, action=event.action, turn=event.document_version)
+
+
+@subscribe(EngagementMoved, name="matching.land_demand")
+def land_demand(event: EngagementMoved) -> None:
+    """A demand whose need is met takes no further interest."""
+    if event.target == EngagementState.DELIVERED:
+        engagement = Engagement.objects.filter(pk=event.engagement_id).first()
+        if engagement is not None and engagement.state == EngagementState.DELIVERED:
+            scenario_land(scenario_id=engagement.scenario_id)
+
+
+every(seconds=3600, name="matching.settle_demands")(demands_settle)
 every(seconds=24 * 3600, name="matching.prune_runs")(runs_prune)

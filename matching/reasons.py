@@ -116,6 +116,8 @@ def _category_words(values: Mapping[str, Any], names: Names) -> str:
 
 
 def _track_words(values: Mapping[str, Any], names: Names) -> str:
+    if not values.get("confirmed"):
+        return _("没有经客户确认的案例，按平均水平计")
     text = _("交付案例 {delivered} 个，客户确认 {confirmed} 个").format(**values)
     if values.get("comparable"):
         text += _("；同类案例：{titles}").format(titles="、".join(values["comparable"]))

@@ -568,12 +568,16 @@ def tag_overlap(demanded: Sequence[str], offered: Sequence[str]) -> float | None
 
 
 def track_record(supply: Facts, profile: Profile) -> float | None:
-    """Bayesian mean of confirmed outcomes: few cases stay near the prior, many speak for themselves."""
-    if not supply.outcomes:
+    """Bayesian mean of what customers confirmed: the prior with nothing confirmed, and only ever more with more.
+
+    What no customer confirmed weighs nothing, neither up nor down. No vendor is without this factor: left out for one
+    without cases, it would make a first confirmed one, below the others' mean, a loss. A bare text, which nobody
+    offers, has none.
+    """
+    confirmed = supply.outcomes_confirmed
+    if not supply.organisation and not confirmed:
         return None
-    return (profile.prior_outcomes * profile.prior_mean + supply.outcomes_confirmed) / (
-        profile.prior_outcomes + supply.outcomes
-    )
+    return (profile.prior_outcomes * profile.prior_mean + confirmed) / (profile.prior_outcomes + confirmed)
 
 
 def service_area(demand: Facts, supply: Facts) -> float | None:

@@ -8,6 +8,7 @@ from django.db.models import Count, Q, QuerySet
 
 from accounts.enums import Role
 from accounts.permissions import has_role
+from core.clock import now
 from core.errors import NotPermitted, ObjectNotFound
 from core.quarters import Quarter
 from matching.enums import Level
@@ -136,8 +137,10 @@ def recommended_demands(viewer: Any, *, limit: int = 20) -> list[RecommendationV
     profile = own_profile(viewer) if has_role(viewer, Role.VENDOR_STAFF) else None
     if profile is None:
         return []
+    open_for_answers = Q(scenario__deadline_at__isnull=True) | Q(scenario__deadline_at__gt=now())
     rows = list(
         Recommendation.objects.filter(vendor=profile, dismissed_at__isnull=True, scenario__state=ScenarioState.LISTED)
+        .filter(open_for_answers)
         .select_related(
             "scenario",
             "scenario__owner",

@@ -13,6 +13,7 @@ from matching.enums import EngagementState as E
 from matching.models import Engagement
 from matching.permissions import acts_for_demand, acts_for_either
 from scenarios.enums import FundingNature
+from scenarios.permissions import by_clock
 
 Context = Mapping[str, Any]
 
@@ -66,7 +67,8 @@ def outcome_is_told(engagement: Engagement, _context: Context) -> list[Reason]:
     return [Reason("outcome_missing", _("请写明投入使用的情况和指标完成值。"), "outcome")]
 
 
-_OPEN = (E.INTERESTED, E.MATCHING, E.TRIAL, E.INTENT)
+#: Talks that end with their demand. A contract is the parties' own: it is carried out whatever becomes of the demand.
+OPEN_STATES = (E.INTERESTED, E.MATCHING, E.TRIAL, E.INTENT)
 ENGAGEMENT_MACHINE: Machine = {
     "accept": Transition([E.INTERESTED], E.MATCHING, permitted=acts_for_demand, label=gettext_lazy("接受对接")),
     "trial": Transition(
@@ -94,6 +96,7 @@ ENGAGEMENT_MACHINE: Machine = {
         label=gettext_lazy("落地"),
     ),
     "close": Transition(
-        _OPEN, E.CLOSED, permitted=acts_for_either, guards=(has_comment,), label=gettext_lazy("结束对接")
+        OPEN_STATES, E.CLOSED, permitted=acts_for_either, guards=(has_comment,), label=gettext_lazy("结束对接")
     ),
+    "end": Transition(OPEN_STATES, E.CLOSED, permitted=by_clock, label=gettext_lazy("随需求结束")),
 }

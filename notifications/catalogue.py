@@ -84,7 +84,7 @@ _MESSAGES = (
         "scenario.suspended",
         Group.RESULT,
         _("需求已暂停：%(title)s"),
-        _("已发布的需求“%(title)s”被暂停对接。%(comment)s"),
+        _("已发布的需求“%(title)s”被暂停对接，暂停期间不接受新的意向，已有的对接不结束。%(comment)s"),
         "scenarios:tasks",
     ),
     Message(
@@ -99,14 +99,25 @@ _MESSAGES = (
         "scenario.expired",
         Group.RESULT,
         _("需求已到期：%(title)s"),
-        _("需求“%(title)s”的有效期已到，不再接受响应。如仍有需要，可复制后重新填报。"),
+        _(
+            "需求“%(title)s”的有效期已到，不再接受响应，尚未签约的对接同时结束并已通知对方。"
+            "如仍有需要，可复制后重新填报。"
+        ),
         "scenarios:tasks",
+    ),
+    Message(
+        "scenario.landed",
+        Group.RESULT,
+        _("需求已落地：%(title)s"),
+        _("需求“%(title)s”经双方确认已经落地，不再接受响应；与其他供给方尚未签约的对接同时结束并已通知对方。"),
+        "scenarios:tasks",
+        mail=False,
     ),
     Message(
         "scenario.converted",
         Group.RESULT,
         _("需求已转为揭榜任务：%(title)s"),
-        _("需求“%(title)s”已由科技部门转为揭榜任务。"),
+        _("需求“%(title)s”已由科技部门转为揭榜任务，尚未签约的对接同时结束并已通知对方。"),
         "scenarios:tasks",
     ),
     # Lists (domain.md §3.4).
@@ -244,6 +255,39 @@ _MESSAGES = (
         _("场景能力“%(title)s”将于 %(expires_on)s 到期。如内容仍然有效，请及时续期，以免停止展示和匹配。"),
         "vendors:edit",
     ),
+    # Customers' confirmations of delivered cases.
+    Message(
+        "case.waits_for_customer",
+        Group.TODO,
+        _("请确认交付案例：%(title)s"),
+        _(
+            "%(vendor)s 登记了交付案例“%(title)s”，写明客户是“%(customer)s”。请在 %(until)s 前核对后确认，"
+            "或者写明理由不予认可；逾期不答复的，案例按未确认处理。"
+        ),
+        "vendors:case_answer",
+    ),
+    Message(
+        "case.confirm",
+        Group.RESULT,
+        _("客户已确认案例：%(title)s"),
+        _("“%(customer)s”确认了交付案例“%(title)s”，案例从现在起计入业绩。"),
+        "vendors:cases",
+        mail=False,
+    ),
+    Message(
+        "case.refuse",
+        Group.RESULT,
+        _("客户未认可案例：%(title)s"),
+        _("“%(customer)s”没有认可交付案例“%(title)s”。%(reason)s请核对、修改后重新请客户确认，或者删除案例。"),
+        "vendors:cases",
+    ),
+    Message(
+        "case.lapse",
+        Group.RESULT,
+        _("客户逾期未确认案例：%(title)s"),
+        _("“%(customer)s”在 30 天内没有答复，交付案例“%(title)s”按未确认处理，不计入业绩，可以重新请客户确认。"),
+        "vendors:cases",
+    ),
     # Recommendation (matching.md §3: reasons a person can check; domain.md §3.5: a unit can opt out).
     Message(
         "recommendation.digest",
@@ -363,6 +407,13 @@ _MESSAGES = (
         _("“%(title)s”的对接：%(other)s%(step)s，当前状态“%(state)s”。请登录查看并办理下一步。"),
         "matching:engagement",
     ),
+    Message(
+        "engagement.demand_moved",
+        Group.RESULT,
+        _("%(what)s：%(title)s"),
+        _("“%(title)s”：%(meaning)s%(standing)s%(comment)s"),
+        "matching:engagement",
+    ),
     # 揭榜挂帅 (domain.md §2). Before the opening a notice about a bid goes to its bidder and names no other.
     Message(
         "challenge.call",
@@ -399,6 +450,16 @@ _MESSAGES = (
         _("已发榜：%(list)s"),
         _("《%(list)s》已发布，共 %(count)d 项。贵单位的需求：\n%(items)s"),
         "challenges:list",
+    ),
+    Message(
+        "challenge.commissioned",
+        Group.TODO,
+        _("定向委托：%(title)s"),
+        _(
+            "《%(list)s》将“%(title)s”定向委托贵单位，不公开征集。请在 %(deadline)s 前登录申报，逾期不能提交。"
+            "委托理由：%(reason)s"
+        ),
+        "challenges:challenge",
     ),
     Message(
         "challenge.clarified",

@@ -11,7 +11,7 @@ from accounts.enums import Role
 from accounts.events import MembershipBegan
 from accounts.models import Membership, User
 from challenges.conflicts import concerned_parties, conflict_reasons
-from challenges.enums import BidState, ChallengeState, EnvelopeKind, ObjectionState
+from challenges.enums import BidState, ChallengeState, EnvelopeKind, ObjectionState, SelectionMethod
 from challenges.events import (
     AnnualListPublished,
     BidConcluded,
@@ -267,6 +267,26 @@ def annual_list_published(event: AnnualListPublished) -> None:
             },
             url_arguments=[annual_list.code],
             organisation=own[0].demander,
+        )
+    _tell_commissioned(annual_list)
+
+
+def _tell_commissioned(annual_list: AnnualList) -> None:
+    """Whom a commission goes to: nobody else is shown it, so nobody else could tell them."""
+    commissions = annual_list.challenges.filter(selection_method=SelectionMethod.DIRECTED, directed_to__isnull=False)
+    for challenge in commissions.select_related("directed_to").order_by("sequence"):
+        notify(
+            "challenge.commissioned",
+            recipients=supply_side_of(challenge.directed_to),
+            key=str(challenge.pk),
+            values={
+                "list": annual_list.title,
+                "title": challenge.title,
+                "deadline": _text(challenge.deadline_at),
+                "reason": challenge.directed_reason,
+            },
+            url_arguments=[_key(challenge)],
+            organisation=challenge.directed_to,
         )
 
 

@@ -1,6 +1,6 @@
 """Who is told what, and when: subscriptions to the events of the apps below. No rules here but the addressing."""
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _
 
 from accounts.enums import OrganisationState, Role
 from accounts.events import OrganisationTransitioned, PersonInvited, RolesChanged
@@ -10,7 +10,8 @@ from core.events import AuditAnchored, IntegrityDoubted
 from core.models import AuditEntry
 from core.outbox import subscribe
 from core.quarters import Quarter
-from matching.events import EngagementMoved, VendorRecommended
+from matching.enums import EngagementState
+from matching.events import VendorRecommended
 from matching.models import Engagement, Recommendation
 from notifications.events import MailRequested
 from notifications.selectors import (
@@ -48,6 +49,7 @@ SCENARIO_MESSAGES = {
     "suspend": "scenario.suspended",
     "resume": "scenario.resumed",
     "expire": "scenario.expired",
+    "land": "scenario.landed",
     "convert": "scenario.converted",
 }
 CAPABILITY_MESSAGES = {
@@ -89,7 +91,7 @@ def scenario_transitioned(event: ScenarioTransitioned) -> None:
         notify(
             SCENARIO_MESSAGES[event.action],
             recipients=demand_side_of(scenario.owner),
-            key=f"{scenario.pk}:{scenario.document_version}",
+            key=f"{scenario.pk}:{event.document_version or scenario.document_version}",
             values={"title": scenario.title, "comment": comment_sentence(scenario.closing_reason)},
             url_arguments=[scenario.key],
             organisation=scenario.owner,
@@ -190,25 +192,34 @@ def list_published(event: QuarterlyListPublished) -> None:
 
 @subscribe(ErratumPublished, name="notifications.erratum_published")
 def erratum_published(event: ErratumPublished) -> None:
-    erratum = (
-        Erratum.objects.select_related("quarterly_list", "item__scenario__owner").filter(pk=event.erratum_id).first()
-    )
-    if erratum is None or erratum.item is None:
+    """To the owner of the item and to every vendor engaged in it; of one about the whole list, to those of all items.
+
+    A vendor that already landed the demand, too: what it delivered was ordered by this text.
+    """
+    erratum = Erratum.objects.select_related("quarterly_list", "item").filter(pk=event.erratum_id).first()
+    if erratum is None:
         return
-    owner = erratum.item.scenario.owner
-    notify(
-        "list.erratum",
-        recipients=demand_side_of(owner),
-        key=str(erratum.pk),
-        values={
-            "list": erratum.quarterly_list.title,
-            "number": erratum.number,
-            "title": erratum.item.content.get("title", ""),
-            "reason": erratum.reason,
-        },
-        url_arguments=[erratum.quarterly_list.code],
-        organisation=owner,
-    )
+    items = erratum.quarterly_list.items.all() if erratum.item is None else [erratum.item]
+    scenarios = Scenario.objects.filter(pk__in=[item.scenario_id for item in items])
+    engaged = Engagement.objects.filter(scenario__in=scenarios).exclude(state=EngagementState.CLOSED)
+    owners = Organisation.objects.filter(pk__in=scenarios.values("owner_id"))
+    vendors = Organisation.objects.filter(pk__in=engaged.values("vendor__organisation_id"))
+    values = {
+        "list": erratum.quarterly_list.title,
+        "number": erratum.number,
+        "title": erratum.item.content.get("title", "") if erratum.item is not None else _("整份清单"),
+        "reason": erratum.reason,
+    }
+    for side, organisations in ((demand_side_of, owners), (supply_side_of, vendors)):
+        for organisation in organisations.order_by("pk"):
+            notify(
+                "list.erratum",
+                recipients=side(organisation),
+                key=str(erratum.pk),
+                values=values,
+                url_arguments=[erratum.quarterly_list.code],
+                organisation=organisation,
+            )
 
 
 @subscribe(QuarterOverdue, name="notifications.quarter_overdue")
@@ -449,48 +460,3 @@ def person_invited(event: PersonInvited) -> None:
 @subscribe(MailRequested, name="notifications.send_mail", atomic=False)
 def send_mail(event: MailRequested) -> None:
     delivery_send(delivery_id=event.delivery_id)
-
-
-# --- engagements -------------------------------------------------------------------------------------------------
-
-ENGAGEMENT_STEPS = {
-    "begin": gettext_lazy("表达了意向"),
-    "accept": gettext_lazy("接受对接"),
-    "trial": gettext_lazy("开始试用"),
-    "confirm_intent": gettext_lazy("确认达成意向"),
-    "confirm_contract": gettext_lazy("确认签约"),
-    "confirm_deliver": gettext_lazy("确认落地"),
-    "change_intent": gettext_lazy("修改了意向内容，您方原来的确认已失效，请重新核对确认"),
-    "change_contract": gettext_lazy("修改了签约内容，您方原来的确认已失效，请重新核对确认"),
-    "change_deliver": gettext_lazy("修改了落地情况，您方原来的确认已失效，请重新核对确认"),
-    "intent": gettext_lazy("确认达成意向"),
-    "contract": gettext_lazy("确认签约"),
-    "deliver": gettext_lazy("确认落地"),
-    "close": gettext_lazy("结束了对接"),
-}
-
-
-@subscribe(EngagementMoved, name="notifications.engagement_moved")
-def engagement_moved(event: EngagementMoved) -> None:
-    """Each step goes to the other side."""
-    engagement = (
-        Engagement.objects.select_related("scenario__owner", "vendor__organisation")
-        .filter(pk=event.engagement_id)
-        .first()
-    )
-    if engagement is None:
-        return
-    owner, vendor = engagement.scenario.owner, engagement.vendor.organisation
-    notify(
-        "engagement.moved",
-        recipients=supply_side_of(vendor) if event.by_owner else demand_side_of(owner),
-        key=f"{engagement.pk}:{event.action}:{event.target}" + (f":{event.turn}" if event.turn else ""),
-        values={
-            "title": engagement.scenario.title,
-            "other": (owner if event.by_owner else vendor).name,
-            "step": str(ENGAGEMENT_STEPS[event.action]),
-            "state": engagement.get_state_display(),
-        },
-        url_arguments=[str(engagement.public_id)],
-        organisation=vendor if event.by_owner else owner,
-    )

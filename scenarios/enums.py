@@ -18,6 +18,7 @@ class ScenarioState(models.TextChoices):
     SUSPENDED = "suspended", _("已暂停")
     EXPIRED = "expired", _("已到期")
     CLOSED_UNMATCHED = "closed_unmatched", _("已结束")
+    LANDED = "landed", _("已落地")
     CONVERTED = "converted", _("已转揭榜")
     WITHDRAWN = "withdrawn", _("已撤回")
 

@@ -24,6 +24,8 @@ class ScenarioTransitioned(Event):
     target: str
     actor_id: int | None = None
     review_id: int | None = None
+    #: The demand's `document_version` after the step: what follows tells the second suspension from the first.
+    document_version: int = 0
 
 
 @dataclass(frozen=True)

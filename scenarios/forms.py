@@ -247,5 +247,6 @@ CATALOGUE_STATES = (
     ScenarioState.SUSPENDED,
     ScenarioState.EXPIRED,
     ScenarioState.CLOSED_UNMATCHED,
+    ScenarioState.LANDED,
     ScenarioState.CONVERTED,
 )

@@ -32,6 +32,7 @@ PUBLIC_STATES = (
     ScenarioState.SUSPENDED,
     ScenarioState.EXPIRED,
     ScenarioState.CLOSED_UNMATCHED,
+    ScenarioState.LANDED,
     ScenarioState.CONVERTED,
 )
 
@@ -144,7 +145,7 @@ class Scenario(DecidingModel):
         verbose_name_plural = _("场景需求")
         ordering = ["-pk"]
         constraints = [
-            state_check(ScenarioState, "scenario_state"),
+            state_check(ScenarioState, "scenario_known_state"),
             models.CheckConstraint(
                 condition=Q(budget_min_fen__isnull=True)
                 | Q(budget_max_fen__isnull=True)
@@ -159,11 +160,11 @@ class Scenario(DecidingModel):
             models.Index(fields=["title"], name="scenario_by_title"),
             # The public catalogue in its two orders, whatever the states of its rows.
             models.Index(
-                fields=["-listed_at", "-id"], name="scenario_public_newest", condition=Q(state__in=PUBLIC_STATES)
+                fields=["-listed_at", "-id"], name="scenario_newest_public", condition=Q(state__in=PUBLIC_STATES)
             ),
             models.Index(
                 fields=["deadline_at", "-listed_at", "-id"],
-                name="scenario_public_closing",
+                name="scenario_closing_public",
                 condition=Q(state__in=PUBLIC_STATES, deadline_at__isnull=False),
             ),
         ]

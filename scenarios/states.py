@@ -170,6 +170,9 @@ SCENARIO_MACHINE: Machine = {
         label=gettext_lazy("结束对接"),
     ),
     "expire": Transition([S.LISTED, S.SUSPENDED], S.EXPIRED, permitted=by_clock, label=gettext_lazy("到期")),
+    "land": Transition(
+        [S.LISTED, S.SUSPENDED, S.EXPIRED, S.CLOSED_UNMATCHED], S.LANDED, permitted=by_clock, label=gettext_lazy("落地")
+    ),
     "convert": Transition(
         [S.LISTED], S.CONVERTED, permitted=may_convert_to_challenge, label=gettext_lazy("转为揭榜任务")
     ),

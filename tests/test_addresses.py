@@ -29,6 +29,8 @@ PUBLIC = {
     "results",
     "suggestions",
     "unsubscribe",
+    # Whoever holds the signed link of a mail (vendors/confirmations.py).
+    "case_link",
     "attachment",
     # 揭榜挂帅: what is published, and the means to check it (challenges/views).
     "challenge",

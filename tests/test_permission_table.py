@@ -21,8 +21,8 @@ FIRST_STEPS = {"pass_first", "return_first", "reject_first"}
 PROVINCIAL_STEPS = {"pool", "return_provincial", "reject_provincial", "suspend", "resume"}
 NOTHING: set[str] = set()
 
-#: Place → role → actions of machine E allowed there (by the clock alone: expire). Places: the owner itself, another
-#: organisation of the same city, of another city, of the province.
+#: Place → role → actions of machine E allowed there (by the clock alone: expire, land). Places: the owner itself,
+#: another organisation of the same city, of another city, of the province.
 SCENARIO_TABLE: dict[str, dict[str, set[str]]] = {
     "owner": {Role.DEMAND_SUBMITTER: OWNER_STEPS},
     "same_city": {
@@ -122,7 +122,7 @@ def test_what_a_role_may_do_with_an_organisation(place, role):
 @pytest.mark.parametrize(
     ("machine", "table", "by_clock_alone"),
     [
-        (SCENARIO_MACHINE, SCENARIO_TABLE, {"expire"}),
+        (SCENARIO_MACHINE, SCENARIO_TABLE, {"expire", "land"}),
         (LIST_MACHINE, LIST_TABLE, NOTHING),
         (CAPABILITY_MACHINE, CAPABILITY_TABLE, {"expire"}),
         (ORGANISATION_MACHINE, ORGANISATION_TABLE, NOTHING),

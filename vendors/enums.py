@@ -21,3 +21,23 @@ class CredentialKind(models.TextChoices):
     LICENCE = "licence", _("许可")
     AWARD = "award", _("荣誉")
     PATENT = "patent", _("知识产权")
+
+
+class ConfirmationState(models.TextChoices):
+    """What became of a question to a customer whether a case was delivered as told (machine of vendors.states)."""
+
+    ASKED = "asked", _("待客户确认")
+    CONFIRMED = "confirmed", _("客户已确认")
+    REFUSED = "refused", _("客户未认可")
+    LAPSED = "lapsed", _("逾期未确认")
+    WITHDRAWN = "withdrawn", _("已撤销")
+
+
+class CaseState(models.TextChoices):
+    """How a delivered case stands. Only `confirmed` counts as a track record; the others weigh nothing."""
+
+    UNCONFIRMED = "unconfirmed", _("未经客户确认")
+    ASKED = "asked", _("待客户确认")
+    CONFIRMED = "confirmed", _("客户已确认")
+    REFUSED = "refused", _("客户未认可")
+    LAPSED = "lapsed", _("逾期未确认")

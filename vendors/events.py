@@ -33,3 +33,12 @@ class CapabilityExpiring(Event):
     topic: ClassVar[str] = "vendors.capability.expiring"
     capability_id: int
     days_left: int
+
+
+@dataclass(frozen=True)
+class CaseConfirmationMoved(Event):
+    """A customer was asked about a case (`ask`), answered (`confirm`, `refuse`) or let the time pass (`lapse`)."""
+
+    topic: ClassVar[str] = "vendors.case_confirmation.moved"
+    confirmation_id: int
+    action: str

@@ -141,6 +141,73 @@ class CaseForm(PageForm):
         self.fields["region"].choices = region_choices(_("请选择地区"))
 
 
+class AskForm(PageForm):
+    """Whom to ask about a case."""
+
+    mark_optional = False
+
+    customer = forms.CharField(
+        label=_("客户单位"),
+        max_length=120,
+        required=False,
+        help_text=_("全称或统一社会信用代码。已在平台登记的，由该单位的人员登录确认。"),
+    )
+    address = forms.EmailField(
+        label=_("客户电子邮箱"),
+        required=False,
+        help_text=_("客户没有在平台登记时填写。平台向它发送一次性的确认链接，30 天有效，本单位看不到链接。"),
+    )
+
+
+class AnswerForm(PageForm):
+    """A customer's answer."""
+
+    mark_optional = False
+
+    answer = forms.ChoiceField(
+        label=_("这个案例是否属实"),
+        choices=[("confirm", _("属实，确认")), ("refuse", _("不属实或不认可"))],
+        widget=forms.RadioSelect,
+    )
+    satisfaction = forms.TypedChoiceField(
+        label=_("对交付的评价"),
+        choices=[("", _("不评价")), *((str(points), _("%d 分") % points) for points in (5, 4, 3, 2, 1))],
+        coerce=int,
+        empty_value=None,
+        required=False,
+        help_text=_("5 分最好。只在确认时使用。"),
+    )
+    reason = forms.CharField(
+        label=_("不认可的理由"),
+        max_length=1000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("不认可时必填，供给方会看到。"),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if data.get("answer") == "refuse" and not data.get("reason", "").strip():
+            self.add_error("reason", _("请写明不认可的理由，供给方会看到。"))
+        return data
+
+    def given(self) -> dict[str, Any]:
+        """What the service takes."""
+        data = self.cleaned_data
+        return {
+            "confirmed": data["answer"] == "confirm",
+            "satisfaction": data["satisfaction"],
+            "reason": data["reason"],
+            "name": data.get("name", ""),
+        }
+
+
+class LinkAnswerForm(AnswerForm):
+    """By a mailed link nobody is signed in: who answers says so."""
+
+    name = forms.CharField(label=_("您的姓名和部门"), max_length=60, help_text=_("供给方和监督人员可见，不公开。"))
+
+
 class MemberForm(PageForm):
     name = forms.CharField(label=_("成员单位"), max_length=120, required=False)
     contribution = forms.CharField(label=_("承担内容"), max_length=200, required=False)

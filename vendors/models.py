@@ -14,7 +14,7 @@ from core.deciding import DecidingModel, DecidingQuerySet
 from core.enums import AmountUnit
 from core.models import Attachment, Category, ImportBatch, Industry, Region, TechnologyTag
 from core.transitions import state_check
-from vendors.enums import CapabilityState, CredentialKind
+from vendors.enums import CapabilityState, CaseState, ConfirmationState, CredentialKind
 
 #: States in which a capability is open to everybody.
 PUBLIC_STATES = (CapabilityState.LISTED,)
@@ -210,3 +210,84 @@ class DeliveredCase(DecidingModel):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def last_confirmation(self) -> "CaseConfirmation | None":
+        """The latest question to its customer, whatever became of it; read from `confirmations` where prefetched."""
+        return next(iter(self.confirmations.all()), None)
+
+    @property
+    def confirmation(self) -> str:
+        """How the case stands (`CaseState`): what its customer said of it as it is now."""
+        if self.confirmed_at is not None:
+            return CaseState.CONFIRMED
+        last = self.last_confirmation
+        return last.state if last is not None and last.state in UNANSWERED else CaseState.UNCONFIRMED
+
+    @property
+    def confirmation_label(self) -> str:
+        return str(CaseState(self.confirmation).label)
+
+
+#: What a case that is not confirmed shows of its latest question.
+UNANSWERED = (ConfirmationState.ASKED, ConfirmationState.REFUSED, ConfirmationState.LAPSED)
+
+
+class CaseConfirmation(DecidingModel):
+    """One question to a customer whether a case was delivered as told, and the answer.
+
+    It goes to the people of an organisation that is registered here, or by mail to an address: then whoever holds the
+    signed link answers, once. Never to the vendor's own side.
+    """
+
+    not_deciding = {"mail_state": "what became of the mail", "mail_error": "what the mail server said"}
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    case = models.ForeignKey(DeliveredCase, on_delete=models.CASCADE, related_name="confirmations")
+    state = models.CharField(
+        _("状态"), max_length=12, choices=ConfirmationState.choices, default=ConfirmationState.ASKED
+    )
+    customer = models.ForeignKey(
+        Organisation, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("客户单位")
+    )
+    address = models.EmailField(_("客户电子邮箱"), blank=True)
+    #: Part of the signed link: another question about the same case makes another link.
+    nonce = models.CharField(max_length=40, blank=True)
+    #: Digest of the case as it was asked about (`vendors.confirmations.case_digest`).
+    case_digest = models.CharField(max_length=64)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_at = models.DateTimeField(default=now, editable=False)
+    lapses_at = models.DateTimeField(_("答复期限"))
+    answered_at = models.DateTimeField(null=True, blank=True)
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    answered_name = models.CharField(_("答复人"), max_length=60, blank=True)
+    satisfaction = models.PositiveSmallIntegerField(_("客户评价"), null=True, blank=True)
+    reason = models.TextField(_("不认可的理由"), blank=True)
+    mail_state = models.CharField(max_length=10, blank=True)
+    mail_error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("案例确认")
+        verbose_name_plural = _("案例确认")
+        ordering = ["-pk"]
+        constraints = [
+            state_check(ConfirmationState, "case_confirmation_state"),
+            models.UniqueConstraint(fields=["case"], condition=Q(state="asked"), name="one_open_question_per_case"),
+            models.CheckConstraint(
+                condition=Q(customer__isnull=False, address="") | (Q(customer__isnull=True) & ~Q(address="")),
+                name="case_confirmation_goes_somewhere",
+            ),
+            models.CheckConstraint(
+                condition=Q(satisfaction__isnull=True) | Q(satisfaction__gte=1, satisfaction__lte=5),
+                name="case_confirmation_satisfaction",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["lapses_at"], name="case_confirmation_due", condition=Q(state="asked")),
+            models.Index(fields=["customer"], name="case_confirmation_waiting", condition=Q(state="asked")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.case}：{self.get_state_display()}"

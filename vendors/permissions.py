@@ -5,7 +5,7 @@ from typing import Any
 from accounts.enums import Role
 from accounts.permissions import acts_for, has_role, is_member, is_signed_in, organisation_of
 from vendors.enums import CapabilityState
-from vendors.models import Capability, VendorProfile
+from vendors.models import Capability, CaseConfirmation, VendorProfile
 
 
 def by_clock(user: Any, _obj: Any) -> bool:
@@ -53,3 +53,22 @@ def may_see_verification(user: Any, capability: Capability) -> bool:
     return (
         acts_as_vendor(user, capability) or has_role(user, Role.SUPERVISOR) or may_verify_capability(user, capability)
     )
+
+
+#: Who answers for a customer.
+ANSWERING_ROLES = (Role.DEMAND_SUBMITTER, Role.ORGANISATION_MANAGER)
+
+
+def may_answer_confirmation(user: Any, confirmation: CaseConfirmation) -> bool:
+    """The customer's people, none of them of the vendor, too; no person at all for the holder of a mailed link."""
+    if user is None:
+        return bool(confirmation.address)
+    return (
+        acts_for(user, confirmation.customer_id)
+        and has_role(user, *ANSWERING_ROLES)
+        and not is_member(user, confirmation.case.capability.vendor.organisation_id)
+    )
+
+
+def may_withdraw_confirmation(user: Any, confirmation: CaseConfirmation) -> bool:
+    return acts_as_vendor(user, confirmation.case.capability)

@@ -16,11 +16,11 @@ from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, O
 from core.money import UnreadableAmount, parse_amount
 from core.texts import text_problems
 from core.transitions import transition
-from vendors.enums import CapabilityState, CredentialKind
+from vendors.enums import CapabilityState, ConfirmationState, CredentialKind
 from vendors.events import CapabilityChanged, CapabilityExpiring, CapabilityTransitioned
 from vendors.models import Capability, CapabilityMember, Credential, DeliveredCase, VendorProfile
 from vendors.permissions import acts_as_vendor, may_edit_capability, may_edit_profile, may_hold_profile
-from vendors.states import CAPABILITY_MACHINE
+from vendors.states import CAPABILITY_MACHINE, CONFIRMATION_MACHINE
 
 #: A listed capability is confirmed for twelve months (domain.md §3.2, our choice).
 VALIDITY_DAYS = 365
@@ -176,7 +176,7 @@ def credential_remove(*, credential_id: int, acting_user: User) -> None:
 # --- capabilities ------------------------------------------------------------------------------------------------
 
 
-def _locked(capability_id: int) -> Capability:
+def locked_capability(capability_id: int) -> Capability:
     capability = (
         Capability.objects.select_for_update(of=("self",))
         .select_related("vendor", "vendor__organisation", "vendor__organisation__region", "category")
@@ -203,7 +203,7 @@ def apply_price(capability: Capability) -> list[str]:
     return list(amount.warnings)
 
 
-def _touch(capability: Capability) -> None:
+def touch_capability(capability: Capability) -> None:
     capability.document_version += 1
     capability.updated_at = now()
     if capability.state != CapabilityState.DRAFT:
@@ -229,7 +229,7 @@ def capability_save(
     *, capability_id: int, acting_user: User, values: Mapping[str, Any], expected_version: int | None = None
 ) -> tuple[Capability, list[str]]:
     """Save a draft or a returned capability; EditConflict when somebody saved since it was opened."""
-    capability = _locked(capability_id)
+    capability = locked_capability(capability_id)
     if not may_edit_capability(acting_user, capability):
         if not acts_as_vendor(acting_user, capability):
             raise ObjectNotFound()
@@ -243,7 +243,7 @@ def capability_save(
     remarks = apply_price(capability)
     for name in _MANY & set(values):
         getattr(capability, name).set(values[name])
-    _touch(capability)
+    touch_capability(capability)
     capability.save()
     audit.record(acting_user, "vendors.capability.save", capability, {"fields": sorted(values)})
     return capability, remarks
@@ -254,7 +254,7 @@ def capability_members_set(
     *, capability_id: int, acting_user: User, members: Sequence[Mapping[str, Any]]
 ) -> list[CapabilityMember]:
     """Name the partners of a joint capability: {"name", "contribution", "organisation"?}; replaces the former list."""
-    capability = _locked(capability_id)
+    capability = locked_capability(capability_id)
     if not may_edit_capability(acting_user, capability):
         raise ObjectNotFound()
     names = [str(member.get("name", "")).strip() for member in members]
@@ -274,7 +274,7 @@ def capability_members_set(
             for name, member in zip(names, members, strict=True)
         ]
     )
-    _touch(capability)
+    touch_capability(capability)
     capability.save(update_fields=["document_version", "updated_at"])
     audit.record(acting_user, "vendors.capability.set_members", capability, {"members": names})
     return rows
@@ -294,7 +294,7 @@ def case_save(
     case_id: int | None = None,
 ) -> DeliveredCase:
     """Add or change a delivered case. A changed case is unconfirmed again."""
-    capability = _locked(capability_id)
+    capability = locked_capability(capability_id)
     if not acts_as_vendor(acting_user, capability):
         raise ObjectNotFound()
     problems: dict[str, list[str]] = {}
@@ -314,11 +314,21 @@ def case_save(
     case.title, case.customer, case.delivered_on = title.strip(), customer.strip(), delivered_on
     case.amount_fen, case.description, case.region = amount_fen, description, region
     case.confirmed_at = case.confirmed_by = case.satisfaction = None
+    if case.pk:
+        withdraw_open_question(case, acting_user)
     case.save()
-    _touch(capability)
+    touch_capability(capability)
     capability.save(update_fields=["document_version", "updated_at"])
     audit.record(acting_user, "vendors.case.save", case)
     return case
+
+
+def withdraw_open_question(case: DeliveredCase, acting_user: User) -> None:
+    """What the customer was asked about is no longer what is told: the question and its link end."""
+    open_question = case.confirmations.select_for_update().filter(state=ConfirmationState.ASKED).first()
+    if open_question is not None:
+        transition(open_question, "withdraw", CONFIRMATION_MACHINE, by=acting_user)
+        audit.record(acting_user, "vendors.case_confirmation.withdraw", open_question)
 
 
 @transaction.atomic
@@ -326,12 +336,12 @@ def case_remove(*, case_id: int, acting_user: User) -> None:
     case = DeliveredCase.objects.select_related("capability").filter(pk=case_id).first()
     if case is None:
         raise ObjectNotFound()
-    capability = _locked(case.capability_id)
+    capability = locked_capability(case.capability_id)
     if not acts_as_vendor(acting_user, capability):
         raise ObjectNotFound()
     audit.record(acting_user, "vendors.case.remove", case)
     case.delete()
-    _touch(capability)
+    touch_capability(capability)
     capability.save(update_fields=["document_version", "updated_at"])
 
 
@@ -377,7 +387,7 @@ def capability_code(capability_id: int) -> str:
 
 @transaction.atomic
 def capability_submit(*, capability_id: int, acting_user: User) -> Capability:
-    capability = _locked(capability_id)
+    capability = locked_capability(capability_id)
     if not acts_as_vendor(acting_user, capability):
         raise ObjectNotFound()
     action = "renew" if capability.state == CapabilityState.EXPIRED else "submit"
@@ -391,7 +401,7 @@ def capability_verify(*, capability_id: int, acting_user: User, comment: str = "
 
     The twelve months run from the verification.
     """
-    capability = _locked(capability_id)
+    capability = locked_capability(capability_id)
     capability.verified_by, capability.verified_at, capability.verification_comment = acting_user, now(), comment
     capability.expires_on = today() + timedelta(days=VALIDITY_DAYS)
     capability.code = capability.code or capability_code(capability.pk)
@@ -413,7 +423,7 @@ def capability_return(
     *, capability_id: int, acting_user: User, defects: Sequence[Mapping[str, str]], comment: str = ""
 ) -> Capability:
     """Send back with all defects at once."""
-    capability = _locked(capability_id)
+    capability = locked_capability(capability_id)
     told = [defect for defect in defects if str(defect.get("reason", "")).strip()]
     capability.defects, capability.verification_comment = told, comment
     return _move(
@@ -434,7 +444,7 @@ def capability_act(*, capability_id: int, action: str, acting_user: User, commen
     """List, take down to edit, withdraw, suspend, resume or extend."""
     if action not in PLAIN_ACTIONS:
         raise InvalidInput({"action": [_("没有这种操作。")]})
-    capability = _locked(capability_id)
+    capability = locked_capability(capability_id)
     update_fields: list[str] = []
     context = {"comment": comment}
     if action == "list":
@@ -455,7 +465,7 @@ def capabilities_expire() -> int:
     count = 0
     for capability_id in list(due):
         with transaction.atomic():
-            capability = _locked(capability_id)
+            capability = locked_capability(capability_id)
             ended = capability.expires_on is not None and capability.expires_on < today()
             if capability.state == CapabilityState.LISTED and ended:
                 _move(capability, "expire", None)

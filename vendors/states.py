@@ -12,8 +12,16 @@ from core.errors import Reason
 from core.guards import has_comment, has_defects
 from core.transitions import Machine, Transition
 from vendors.enums import CapabilityState as S
+from vendors.enums import ConfirmationState as C
 from vendors.models import Capability
-from vendors.permissions import acts_as_vendor, by_clock, may_suspend_capability, may_verify_capability
+from vendors.permissions import (
+    acts_as_vendor,
+    by_clock,
+    may_answer_confirmation,
+    may_suspend_capability,
+    may_verify_capability,
+    may_withdraw_confirmation,
+)
 from vendors.validators import submission_problems
 
 Context = Mapping[str, Any]
@@ -111,4 +119,16 @@ CAPABILITY_MACHINE: Machine = {
     ),
     "resume": Transition([S.SUSPENDED], S.LISTED, permitted=may_suspend_capability, label=gettext_lazy("恢复")),
     "expire": Transition([S.LISTED], S.EXPIRED, permitted=by_clock, label=gettext_lazy("到期")),
+}
+
+#: A question to a customer about a delivered case.
+CONFIRMATION_MACHINE: Machine = {
+    "confirm": Transition(
+        [C.ASKED], C.CONFIRMED, permitted=may_answer_confirmation, label=gettext_lazy("确认案例属实")
+    ),
+    "refuse": Transition(
+        [C.ASKED], C.REFUSED, permitted=may_answer_confirmation, guards=(has_comment,), label=gettext_lazy("不认可")
+    ),
+    "lapse": Transition([C.ASKED], C.LAPSED, permitted=by_clock, label=gettext_lazy("逾期失效")),
+    "withdraw": Transition([C.ASKED], C.WITHDRAWN, permitted=may_withdraw_confirmation, label=gettext_lazy("撤销")),
 }

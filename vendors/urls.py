@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from vendors import imports, views
+from vendors import confirmation_views, imports, views
 
 app_name = "vendors"
 
@@ -27,6 +27,9 @@ urlpatterns = [
     path("desk/capabilities/<str:key>/cases/", views.cases, name="cases"),
     path("desk/capabilities/<str:key>/cases/<int:case_id>/", views.cases, name="case"),
     path("desk/capabilities/<str:key>/cases/<int:case_id>/remove/", views.case_remove, name="case_remove"),
+    path("desk/capabilities/<str:key>/cases/<int:case_id>/ask/", confirmation_views.ask, name="case_ask"),
+    path("desk/cases/<uuid:public_id>/", confirmation_views.answer, name="case_answer"),
+    path("cases/<str:token>/", confirmation_views.link, name="case_link"),
     path("desk/capabilities/<str:key>/submit/", views.submit, name="submit"),
     path("desk/capabilities/<str:key>/act/<str:action>/", views.act, name="act"),
     path("desk/capabilities/<str:key>/edit/<str:section>/", views.edit, name="section"),

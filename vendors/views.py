@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -36,7 +36,7 @@ from vendors.forms import (
     NewCapabilityForm,
     ProfileForm,
 )
-from vendors.models import Capability, Credential, VendorProfile
+from vendors.models import Capability, CaseConfirmation, Credential, DeliveredCase, VendorProfile
 from vendors.permissions import (
     acts_as_vendor,
     may_edit_capability,
@@ -110,7 +110,7 @@ def capability(request: HttpRequest, key: str) -> HttpResponse:
             "regions": list(shown.service_regions.all()),
             "tags": list(shown.tags.all()),
             "members": list(shown.members.all()),
-            "cases": list(shown.cases.select_related("region")),
+            "cases": list(cases_of(shown)),
             "credentials": shown.vendor.credentials.in_force(today()),
             "sees_verification": sees,
             "is_own": acts_as_vendor(request.user, shown),
@@ -119,6 +119,12 @@ def capability(request: HttpRequest, key: str) -> HttpResponse:
             "may_verify": shown.state == CapabilityState.SUBMITTED and may_verify_capability(request.user, shown),
         },
     )
+
+
+def cases_of(shown: Capability) -> QuerySet[DeliveredCase]:
+    """With what became of their customers' confirmations, in a constant number of queries."""
+    asked = CaseConfirmation.objects.select_related("customer")
+    return shown.cases.select_related("region").prefetch_related(Prefetch("confirmations", queryset=asked))
 
 
 def page_actions(user: Any, shown: Capability) -> list[tuple[str, str]]:
@@ -420,12 +426,12 @@ def cases(request: HttpRequest, key: str, case_id: int | None = None) -> HttpRes
         except DomainError as error:
             form.refuse(error)
         else:
-            messages.success(request, _("案例已保存。客户确认后计入业绩。"))
+            messages.success(request, _("案例已保存。请点“请客户确认”，客户确认后计入业绩。"))
             return redirect("vendors:cases", shown.key)
     return render(
         request,
         "vendors/cases.html",
-        {"capability": shown, "form": form, "cases": shown.cases.select_related("region"), "chosen": chosen},
+        {"capability": shown, "form": form, "cases": cases_of(shown), "chosen": chosen},
         status=400 if form.errors else 200,
     )
 
@@ -568,7 +574,7 @@ def verify(request: HttpRequest, key: str) -> HttpResponse:
             "regions": list(shown.service_regions.all()),
             "tags": list(shown.tags.all()),
             "members": list(shown.members.all()),
-            "cases": list(shown.cases.select_related("region")),
+            "cases": list(cases_of(shown)),
             "credentials": shown.vendor.credentials.all(),
             "today": today(),
         },

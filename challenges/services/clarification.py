@@ -102,7 +102,7 @@ def challenge_follow(*, challenge_id: int, acting_user: User, follow: bool = Tru
     """Be told of every answer and change, or no longer. Who bids stays a follower."""
     own = organisation_of(acting_user)
     challenge = Challenge.objects.filter(pk=challenge_id).first()
-    if challenge is None or own is None or not challenge.is_public:
+    if challenge is None or own is None or not (challenge.is_public or challenge.directed_to_id == own.pk):
         raise ObjectNotFound()
     refuse_suspended(acting_user)
     if follow:

@@ -10,13 +10,14 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.permissions import organisation_of
-from challenges.enums import ChallengeState, CheckStage, PanelPurpose, PanelState
+from challenges.enums import ChallengeState, CheckStage, PanelPurpose, PanelState, SelectionMethod
 from challenges.models import Challenge, ChallengeCheck, Indicator, Programme
 from challenges.permissions import acts_as_demander, handles_challenge, handles_programme, may_state_need
 from challenges.services.credit import credit_reasons
 from challenges.services.movement import locked_challenge, move, touch
 from challenges.services.reserve import short_reasons
 from challenges.states import programme_parameters
+from challenges.validators import directed_problems
 from core import audit
 from core.clock import now, today
 from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, ObjectNotFound, Reason
@@ -239,6 +240,10 @@ def terms_save(*, challenge_id: int, acting_user: User, values: Mapping[str, Any
         raise DomainError(_("所在榜单已送审或公示，条款不能修改；请先退回编制。"), code="list_not_preparing")
     before = _agreed_text(challenge)
     apply_values(challenge, values, NEED_FIELDS | TERM_FIELDS)
+    if problems := directed_problems(challenge):
+        raise InvalidInput({reason.field: [str(reason.message)] for reason in problems})
+    if challenge.selection_method == SelectionMethod.COMPETITIVE:
+        challenge.directed_to, challenge.directed_reason = None, ""
     if "indicators" in values:
         put_indicators(challenge, values["indicators"])
     if _agreed_text(challenge) != before:

@@ -1,8 +1,8 @@
 """Builds the demonstration through the real services, with the clock held at the moments it tells of.
 
 Everything is one transaction, so a killed run leaves nothing half. The outbox is carried out after every step of the
-story, so that search, matching and notices are as they would have been on that day. The first three accounts and the
-customers' confirmations of delivered cases have no service and are written directly.
+story, so that search, matching and notices are as they would have been on that day. The first three accounts have no
+service and are written directly.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -47,8 +47,9 @@ from scenarios import services as scenario_services
 from scenarios.enums import DataClass, QuarterlyListState, ScenarioState
 from scenarios.models import QuarterlyList, Scenario
 from scenarios.selectors import first_review_queue
+from vendors import confirmations
 from vendors import services as vendor_services
-from vendors.enums import CredentialKind
+from vendors.enums import ConfirmationState, CredentialKind
 from vendors.models import Capability, DeliveredCase, VendorProfile
 
 PLATFORM = "山东省数字应用推进服务中心（示例）"
@@ -56,7 +57,7 @@ SCIENCE = "山东省科技攻关组织中心（示例）"
 #: The supervisor's own office: of three opening officers no two belong together, so none of them is indispensable.
 SUPERVISION = "山东省揭榜监督工作组（示例）"
 #: What the past's clockwork carries out: everything but mails, which are spoken to a server outside of transactions.
-STORY = Lane(without=("notifications.send_mail",))
+STORY = Lane(without=("notifications.send_mail", "notifications.mail_case_confirmation"))
 #: One password for all demonstration accounts; the server listens on this machine only.
 PASSWORD = "Demo-Shandong-2026"  # noqa: S105
 MAIL_DOMAIN = "demo.marketplace.example"
@@ -379,11 +380,41 @@ class _Builder:
             description=outcome,
             region=self.regions[code],
         )
+        self._customer_answers(case, staff, number)
+
+    def _customer_answers(self, case: DeliveredCase, staff: User, number: int) -> None:
+        """Of every four customers three confirm; the others refuse, let the time pass or are never asked."""
+        if number % 4 == 0 and number % 3 == 0:
+            return
+        asked = confirmations.confirmation_ask(case_id=case.pk, acting_user=staff, address=f"office{number}@example.cn")
+        if asked.customer is not None:
+            return
+        answer = {"public_id": asked.public_id, "acting_user": None, "name": "信息科"}
         if number % 4:
-            # The customer's confirmation is a step of the engagement, which is still to come.
-            DeliveredCase.objects.filter(pk=case.pk).update(
-                confirmed_at=BEGINNING, satisfaction=5 if number % 5 else 3 + number % 2
-            )
+            points = 5 if number % 5 else 3 + number % 2
+            confirmations.confirmation_answer(**answer, confirmed=True, satisfaction=points)
+        elif number % 3 == 1:
+            confirmations.confirmation_answer(**answer, confirmed=False, reason="项目尚未验收，不能确认。")
+
+    def questions_to_customers(self) -> None:
+        """Two that wait at the end: one of a customer that is registered here, one by mail."""
+        owner = Scenario.objects.filter(state=ScenarioState.LISTED).select_related("owner").order_by("pk")[0].owner
+        lapsed = DeliveredCase.objects.filter(confirmations__state=ConfirmationState.LAPSED, confirmed_at=None)
+        for case, customer in zip(lapsed.order_by("pk"), (owner.name, ""), strict=False):
+            staff = self.clerk_of[case.capability.vendor.organisation.name]
+            if customer:
+                vendor_services.case_save(
+                    capability_id=case.capability_id,
+                    acting_user=staff,
+                    case_id=case.pk,
+                    title=case.title,
+                    customer=customer,
+                    delivered_on=case.delivered_on,
+                    amount_fen=case.amount_fen,
+                    description=case.description,
+                    region=case.region,
+                )
+            confirmations.confirmation_ask(case_id=case.pk, acting_user=staff, address="office@example.cn")
 
     def consortia(self) -> None:
         for title, (partner, contribution) in CONSORTIA.items():
@@ -560,6 +591,8 @@ class _Builder:
             carry_out=self.carry_out,
         ).tell()
         self.report("揭榜挂帅：榜单已发布，一项正在公示，一项等待开启（开启人密钥文件在 demo-keys 目录）")
+        with frozen(LATEST - timedelta(hours=2)):
+            self.questions_to_customers()
         self.carry_out(LATEST)
         scenario_services.scenarios_expire()
         vendor_services.capabilities_expire()
@@ -588,6 +621,7 @@ class _Builder:
         """What the platform's clockwork and relay would have done by then."""
         with frozen(moment):
             scenario_services.scenarios_expire()
+            confirmations.confirmations_lapse()
             relay.drain(lane=STORY)
 
     @staticmethod

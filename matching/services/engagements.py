@@ -14,7 +14,7 @@ from accounts.enums import Role
 from accounts.models import User
 from accounts.permissions import has_role, organisation_of
 from core import audit, outbox
-from core.clock import now, today
+from core.clock import database_now, now, today
 from core.errors import DomainError, InvalidInput, NotPermitted, ObjectNotFound
 from core.transitions import transition
 from core.working_days import period
@@ -64,10 +64,28 @@ def engagement_for(user: Any, public_id: Any) -> Engagement:
 
 
 def public_progress(scenario: Scenario) -> str:
-    """The label everybody reads: 待撮合 until somebody talks, then the furthest step. Names nobody."""
+    """The label everybody reads: 待撮合 until somebody talks, then the furthest step. Names nobody.
+
+    A demand that is suspended or has ended, and where nothing further was reached, says so instead of waiting.
+    """
     states = set(scenario.engagements.values_list("state", flat=True))
     reached = [state for state in PUBLIC_ORDER if state in states]
-    return str(EngagementState(reached[-1]).label) if reached else str(_("待撮合"))
+    if reached:
+        return str(EngagementState(reached[-1]).label)
+    return str(_("待撮合")) if scenario.state == ScenarioState.LISTED else str(scenario.get_state_display())
+
+
+def interest_refusal(scenario: Scenario) -> str:
+    """Why a demand takes no interest now, for people; "" while it is listed, in force and its deadline not passed."""
+    if scenario.state == ScenarioState.SUSPENDED:
+        return _("这项需求已暂停对接，恢复后才能表达意向。")
+    if scenario.state != ScenarioState.LISTED:
+        return _("这项需求当前为“%s”，不再接受新的意向。") % scenario.get_state_display()
+    if scenario.deadline_at is not None and scenario.deadline_at <= database_now():
+        return _("这项需求的响应截止时间已过，不再接受新的意向。")
+    if scenario.valid_until is not None and scenario.valid_until < today():
+        return _("这项需求的有效期已过，不再接受新的意向。")
+    return ""
 
 
 @transaction.atomic
@@ -79,8 +97,10 @@ def engagement_begin(
     if profile is None or not has_role(acting_user, Role.VENDOR_STAFF):
         raise NotPermitted(_("表达意向需要“供给方经办人”角色和供给方资料。"))
     scenario = Scenario.objects.select_for_update(of=("self",)).select_related("owner").filter(pk=scenario_id).first()
-    if scenario is None or scenario.state != ScenarioState.LISTED:
+    if scenario is None or not scenario.is_public:
         raise ObjectNotFound()
+    if refusal := interest_refusal(scenario):
+        raise DomainError(refusal, code="takes_no_interest")
     if not profile.organisation.is_verified:
         raise DomainError(_("本单位尚未通过核验，核验后才能表达意向。"), code="vendor_not_verified")
     if profile.organisation_id == scenario.owner_id:

@@ -304,6 +304,7 @@ def move(
                 scenario.state,
                 acting_user.pk if acting_user else None,
                 review.pk if review else None,
+                scenario.document_version,
             ),
             ScenarioChanged(scenario.pk, scenario.document_version),
         ]
@@ -437,6 +438,19 @@ def scenario_act(*, scenario_id: int, action: str, acting_user: User, comment: s
 def scenario_convert(*, scenario_id: int, acting_user: User) -> Scenario:
     """Close a listed demand as converted into a challenge; the challenge itself is made by the app above (§3.3)."""
     return move(_locked(scenario_id), "convert", acting_user=acting_user)
+
+
+@transaction.atomic
+def scenario_land(*, scenario_id: int) -> Scenario | None:
+    """End a demand whose need is met: both sides of an engagement confirmed its delivery, which the caller has seen.
+
+    Called by what follows from the confirmation. None, and nothing changed, for a demand that landed before or became
+    a challenge.
+    """
+    scenario = _locked(scenario_id)
+    if scenario.state not in SCENARIO_MACHINE["land"].sources:
+        return None
+    return move(scenario, "land", acting_user=None)
 
 
 # --- validity ----------------------------------------------------------------------------------------------------

@@ -14,10 +14,10 @@ from search.encoders import get_encoder
 from search.match_text import MatchText, match_schema, match_text
 from search.statistics import TermStatistics
 from vendors.enums import CapabilityState
-from vendors.models import Capability
+from vendors.models import Capability, DeliveredCase
 from vendors.selectors import with_relations
 
-SCHEMA = match_schema("capability_match", 1, get_encoder())
+SCHEMA = match_schema("capability_match", 2, get_encoder())
 
 
 def get_queryset() -> QuerySet[Capability]:
@@ -39,14 +39,19 @@ def text_of(capability: Capability) -> MatchText:
             capability.scenarios_of_use,
             capability.technical_features,
             *(tag.name for tag in capability.tags.all()),
-            *(case.title for case in capability.cases.all()),
+            *(case.title for case in confirmed_cases(capability)),
         ],
     )
 
 
+def confirmed_cases(capability: Capability) -> list[DeliveredCase]:
+    """What counts: a case that no customer confirmed adds no word and no point (docs/matching.md)."""
+    return [case for case in capability.cases.all() if case.confirmed_at is not None]
+
+
 def facts_of(capability: Capability) -> dict[str, Any]:
     """Evidence besides text, as `matching.scoring.Facts` reads it; never the vendor's seat (domain.md §5.9)."""
-    cases = list(capability.cases.all())
+    confirmed = confirmed_cases(capability)
     regions = list(capability.service_regions.all())
     facts = {
         "organisation": str(capability.vendor.organisation.public_id),
@@ -62,9 +67,9 @@ def facts_of(capability: Capability) -> dict[str, Any]:
             for entry in capability.vendor.credentials.all()
             if has_begun(entry.valid_from)
         ),
-        "cases": [case.title for case in cases],
-        "outcomes": len(cases),
-        "outcomes_confirmed": sum(1 for case in cases if case.confirmed_at is not None),
+        "cases": [case.title for case in confirmed],
+        "outcomes": len(list(capability.cases.all())),
+        "outcomes_confirmed": len(confirmed),
         "fresh_day": day_number(capability.verified_at or capability.listed_at),
     }
     return {name: value for name, value in facts.items() if value not in (None, "", [], False, 0)}

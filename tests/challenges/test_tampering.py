@@ -69,7 +69,7 @@ from scenarios.services import demands
 from tests.factories import challenges as make
 from tests.factories.scenarios import make_published_list
 from tests.factories.vendors import make_listed_capability
-from vendors.models import CapabilityMember, Credential, DeliveredCase
+from vendors.models import CapabilityMember, CaseConfirmation, Credential, DeliveredCase
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
 
@@ -197,7 +197,8 @@ def _rows_of_other_apps(stage: make.Stage) -> None:
     capability = make_listed_capability()
     CapabilityMember.objects.create(capability=capability, name="成员单位")
     Credential.objects.create(vendor=capability.vendor, kind="certificate", name="资质")
-    DeliveredCase.objects.create(capability=capability, title="案例", customer="某市")
+    case = DeliveredCase.objects.create(capability=capability, title="案例", customer="某市")
+    CaseConfirmation.objects.create(case=case, address="a@b.example", case_digest="0" * 64, lapses_at=now())
     Engagement.objects.create(scenario=item.scenario, vendor=capability.vendor, capability=capability, message="可做")
     ScoringProfile.objects.get_or_create(version=900, defaults={"name": "试", "values": {"k1": 1.5}, "reason": "试"})
     AccessToken.objects.create(

@@ -218,6 +218,19 @@ def test_confirmed_cases_weigh_more_than_claimed_ones(shelf):
     assert "case_unconfirmed" in {gap["code"] for gap in second.gaps}
 
 
+def test_a_case_nobody_confirmed_changes_neither_score_nor_reasons(shelf):
+    texts = {"title": "排水管网液位监测服务", "description": "提供排水管网液位监测与内涝预警的设备、平台和运维服务。"}
+    plain, claimed = make_listed_capability(**texts), make_listed_capability(**texts)
+    DeliveredCase.objects.create(capability=claimed, title=DRAINAGE["title"], customer="某区水务局")
+    indexing.rebuild("capability_match")
+    run = services.run_for_scenario(make_listed_scenario(**DRAINAGE), trigger=Trigger.PERSON)
+    first, second = run.candidates.get(capability=plain), run.candidates.get(capability=claimed)
+    assert (first.score, first.factors) == (second.score, second.factors)
+    assert "没有经客户确认的案例，按平均水平计" in {
+        selectors.reason_sentence(entry, selectors.names_for([entry])).text for entry in second.reasons
+    }
+
+
 # --- frozen runs -------------------------------------------------------------------------------------------------
 
 

@@ -234,7 +234,9 @@ def test_track_record_is_a_bayesian_mean():
     assert track_record(Facts(), PROFILE) is None
     assert track_record(Facts(outcomes=1, outcomes_confirmed=1), PROFILE) == pytest.approx(3 / 5)
     assert track_record(Facts(outcomes=36, outcomes_confirmed=36), PROFILE) == pytest.approx(38 / 40)
-    assert track_record(Facts(outcomes=4), PROFILE) == pytest.approx(0.25)
+    assert track_record(Facts(outcomes=4, outcomes_confirmed=1), PROFILE) == pytest.approx(3 / 5)
+    assert track_record(Facts(organisation="x"), PROFILE) == 0.5
+    assert track_record(Facts(organisation="x", outcomes=4), PROFILE) == 0.5
 
 
 def test_tags_and_freshness():
@@ -256,7 +258,9 @@ def test_a_factor_without_evidence_is_left_out_and_the_others_renormalised():
 
 def test_both_directions_give_a_pair_the_same_factors():
     demand = Facts(category="4.1.1", tags=("雷达",), regions=("370100", "370000"), amount_maximum=100)
-    supply = Facts(category="4.1.2", tags=("雷达", "视频"), whole_province=True, amount_minimum=200, outcomes=2)
+    supply = Facts(
+        category="4.1.2", tags=("雷达", "视频"), whole_province=True, amount_minimum=200, outcomes_confirmed=2
+    )
     one = ranking(LONG, texts={"x": TEXTS["drainage"]}, facts={"x": supply}, subject=demand)
     two = ranking(LONG, texts={"x": TEXTS["drainage"]}, facts={"x": demand}, subject=supply, is_demand=False)
     factors = [dict(found.ranked[0].factors) for found in (one, two)]
@@ -265,7 +269,7 @@ def test_both_directions_give_a_pair_the_same_factors():
         "text": factors[0]["text"],
         "category": 0.6,
         "tags": 1.0,
-        "track_record": pytest.approx(2 / 6),
+        "track_record": pytest.approx(4 / 6),
         "service_area": 1.0,
         "budget": 0.5,
     }
@@ -355,6 +359,30 @@ def test_shares_add_up_to_the_score_shown(category, tags, price, outcomes, age):
     demand = Facts(category="4.1.1", tags=("a", "b"), amount_maximum=10**7, regions=("370100",))
     for entry in ranking(LONG, facts=dict.fromkeys(TEXTS, supply), subject=demand).ranked:
         assert round(sum(reason.share for reason in entry.reasons), 1) == entry.score
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    category=st.sampled_from(["", "4.1.1", "5.1"]),
+    price=st.one_of(st.none(), st.integers(1, 10**9)),
+    claimed=st.integers(1, 20),
+    confirmed=st.integers(0, 20),
+)
+def test_what_no_customer_confirmed_weighs_nothing_and_a_confirmed_case_never_less(category, price, claimed, confirmed):
+    demand = Facts(category="4.1.1", amount_maximum=10**7, regions=("370100",))
+    without = Facts(organisation="x", category=category, amount_minimum=price, whole_province=True, fresh_day=TODAY)
+
+    def score(supply: Facts) -> float:
+        others = dict.fromkeys(TEXTS, without)
+        found = ranking(LONG, facts={**others, "drainage": supply}, subject=demand).ranked
+        return next(entry.score for entry in found if entry.identity == "drainage")
+
+    def with_cases(told: int, sure: int) -> Facts:
+        return replace(without, outcomes=told, outcomes_confirmed=sure)
+
+    assert score(with_cases(claimed, 0)) == score(without)
+    assert score(with_cases(confirmed + claimed, confirmed)) == score(with_cases(confirmed, confirmed))
+    assert score(with_cases(confirmed + 1, confirmed + 1)) >= score(with_cases(confirmed, confirmed))
 
 
 def test_gaps_stand_beside_reasons():

@@ -196,6 +196,8 @@ def test_every_message_of_the_catalogue_leads_somewhere_that_exists():
         "vendors:verification": ["x"],
         "vendors:capability": ["x"],
         "vendors:edit": ["x"],
+        "vendors:cases": ["x"],
+        "vendors:case_answer": [KEY],
         "accounts:organisation": [KEY],
         "accounts:proposal": [KEY],
         "matching:engagement": [KEY],

@@ -36,6 +36,7 @@ ACTORS = {
     "publish": "approver",
     "convert": "science",
     "expire": "clock",
+    "land": "clock",
 }
 CONTEXT = {"comment": "理由", "defects": [{"field": "title", "reason": "请写具体"}], "secrecy_reviewed": True}
 

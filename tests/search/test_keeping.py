@@ -64,7 +64,11 @@ def province(clock) -> tuple[Capability, Scenario]:
     capability.service_regions.set([region("370200"), region("370102")])
     for place, title in enumerate(("渔港一期", "渔港二期")):
         DeliveredCase.objects.create(
-            capability=capability, title=title, customer="乙", delivered_on=date(2025, 1, 1 + place)
+            capability=capability,
+            title=title,
+            customer="乙",
+            delivered_on=date(2025, 1, 1 + place),
+            confirmed_at=clock,
         )
     today = clock.date()
     Credential.objects.create(vendor=vendor, name="软件企业", valid_until=today + timedelta(days=90))
@@ -279,8 +283,8 @@ def test_what_a_change_wrote_is_kept_for_the_next_rebuild(province, prepared):
     assert documents("capability") == fresh("capability")
 
 
-def confirm(capability: Capability) -> None:
-    DeliveredCase.objects.filter(title="渔港一期").update(confirmed_at=capability.listed_at)
+def unconfirm(_capability: Capability) -> None:
+    DeliveredCase.objects.filter(title="渔港一期").update(confirmed_at=None)
 
 
 def swap(_capability: Capability) -> None:
@@ -315,7 +319,7 @@ SILENT = {
         lambda row: Region.objects.filter(code="370100").update(circle="另一圈"),
     ),
     "region added": (("capability", "capability_match"), lambda row: row.service_regions.add(region("370300"))),
-    "case confirmed": (("capability_match",), confirm),
+    "case no longer confirmed": (("capability_match",), unconfirm),
     "cases in another order": (("capability", "capability_match"), swap),
     "case removed": (
         ("capability", "capability_match"),
@@ -547,7 +551,7 @@ PREPARED = {
     "capability": (1, "68181c9197139ca2"),
     "quarterly_list": (1, "feb6f5cec21dc567"),
     "scenario_match": (1, "cab263babdb2d366"),
-    "capability_match": (1, "9f6972ed55554079"),
+    "capability_match": (2, "9820dfdb4673976e"),
     "challenge": (1, "4c016d3293f86164"),
 }
 

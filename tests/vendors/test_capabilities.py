@@ -58,12 +58,12 @@ def test_each_state_and_action_either_moves_as_the_table_says_or_changes_nothing
     audits, events = AuditEntry.objects.count(), OutboxEvent.objects.count()
 
     if state in CAPABILITY_MACHINE[action].sources:
-        services._move(services._locked(capability.pk), action, people[ACTORS[action]], context=CONTEXT)
+        services._move(services.locked_capability(capability.pk), action, people[ACTORS[action]], context=CONTEXT)
         assert Capability.objects.get(pk=capability.pk).state == CAPABILITY_MACHINE[action].target
         assert (AuditEntry.objects.count(), OutboxEvent.objects.count()) == (audits + 1, events + 2)
     else:
         with pytest.raises(IllegalTransition):
-            services._move(services._locked(capability.pk), action, people[ACTORS[action]], context=CONTEXT)
+            services._move(services.locked_capability(capability.pk), action, people[ACTORS[action]], context=CONTEXT)
         assert Capability.objects.filter(pk=capability.pk).values().get() == before
         assert (AuditEntry.objects.count(), OutboxEvent.objects.count()) == (audits, events)
 
@@ -74,7 +74,7 @@ def test_a_stranger_is_refused_every_action(action, people):
     capability = make_capability(people["vendor"], state=state)
 
     with pytest.raises(NotPermitted):
-        services._move(services._locked(capability.pk), action, people["stranger"], context=CONTEXT)
+        services._move(services.locked_capability(capability.pk), action, people["stranger"], context=CONTEXT)
 
     assert Capability.objects.get(pk=capability.pk).state == state
     assert OutboxEvent.objects.count() == 0

@@ -10,6 +10,7 @@ from core.api.serializers import (
     RegionField,
     TechnologyTagField,
 )
+from vendors.enums import CaseState
 from vendors.models import Capability, CapabilityMember, Credential, DeliveredCase, VendorProfile
 
 
@@ -21,9 +22,23 @@ class CredentialSerializer(serializers.ModelSerializer):
 
 
 class DeliveredCaseSerializer(serializers.ModelSerializer):
+    confirmation = serializers.ChoiceField(
+        choices=CaseState.choices, read_only=True, help_text="客户确认的情况；只有 confirmed 计入业绩。"
+    )
+    confirmation_label = serializers.CharField(read_only=True)
+
     class Meta:
         model = DeliveredCase
-        fields = ("title", "customer", "delivered_on", "amount_fen", "description", "confirmed_at")
+        fields = (
+            "title",
+            "customer",
+            "delivered_on",
+            "amount_fen",
+            "description",
+            "confirmation",
+            "confirmation_label",
+            "confirmed_at",
+        )
         read_only_fields = fields
 
 

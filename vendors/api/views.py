@@ -67,7 +67,7 @@ class CapabilityViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
 
     def get_queryset(self) -> QuerySet[Capability]:
         rows = selectors.with_relations(selectors.visible_to(self.request.user))
-        return rows.prefetch_related("tags", "service_regions", "members", "cases").order_by("-pk")
+        return rows.prefetch_related("tags", "service_regions", "members", "cases__confirmations").order_by("-pk")
 
     def _object(self, key: str) -> Capability:
         return selectors.capability_for(self.request.user, key)
