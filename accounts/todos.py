@@ -6,9 +6,10 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import OrganisationState, Role
+from accounts.granting import proposals_waiting
 from accounts.invitations import invitations_to
-from accounts.models import Organisation
-from accounts.permissions import organisation_of
+from accounts.models import Organisation, RoleProposal
+from accounts.permissions import may_decide_proposal, organisation_of
 from accounts.selectors import acting_people, verification_queue
 from accounts.states import ORGANISATION_MACHINE
 from core import todos
@@ -24,6 +25,11 @@ def page_of_organisation(organisation: Organisation) -> str:
 def own_unverified(user: Any) -> list[Organisation]:
     own = organisation_of(user)
     return [own] if own is not None and own.state in UNFINISHED else []
+
+
+def proposals_to_decide(user: Any) -> list[RoleProposal]:
+    """Another's proposals, and none about oneself."""
+    return [one for one in proposals_waiting(user) if may_decide_proposal(user, one)]
 
 
 def own_pending(user: Any) -> list[Organisation]:
@@ -56,6 +62,17 @@ todos.register(
         rows=own_unverified,
         url=page_of_organisation,
         holders=managers_of_unverified,
+    ),
+    Duty(
+        "role.confirm",
+        _("确认另一名安全管理员提议的角色"),
+        roles=frozenset({Role.SECURITY_ADMINISTRATOR}),
+        rows=proposals_to_decide,
+        title=lambda proposal: f"{proposal.membership.user} · {proposal.get_role_display()}",
+        url=lambda proposal: reverse("accounts:proposal", args=[proposal.public_id]),
+        since=todos.by_field("proposed_at"),
+        everything="accounts:proposals",
+        told_by="role.waits_for_confirmation",
     ),
     Duty(
         "organisation.verify",

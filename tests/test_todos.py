@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import resolve, reverse
 
-from accounts.enums import OrganisationState, Role
+from accounts.enums import OrganisationState, ProposalState, Role
 from accounts.permissions import current_roles, forget_roles
-from accounts.states import ORGANISATION_MACHINE
+from accounts.states import ORGANISATION_MACHINE, PROPOSAL_MACHINE
 from challenges.enums import AnnualListState, ChallengeState, EnvelopeKind, PanelPurpose, ProgrammeState, ProjectState
 from challenges.models import Award
 from challenges.project_states import PROJECT_MACHINE
@@ -39,8 +39,8 @@ from tests.factories import (
     make_submittable_scenario,
     make_vendor,
 )
-from vendors.enums import CapabilityState
-from vendors.states import CAPABILITY_MACHINE
+from vendors.enums import CapabilityState, ConfirmationState
+from vendors.states import CAPABILITY_MACHINE, CONFIRMATION_MACHINE
 
 pytestmark = pytest.mark.django_db
 
@@ -77,6 +77,7 @@ WHAT_IS_DUE = {
         "listed": OTHERS,
         "suspended": "who suspended it may resume it; nothing is due",
         "not_accepted": OVER,
+        "landed": OVER,
         "expired": OVER,
         "closed_unmatched": OVER,
         "converted": OVER,
@@ -107,6 +108,19 @@ WHAT_IS_DUE = {
         "verified": OVER,
         "suspended": "who suspended it may restore it; nothing is due",
     },
+    (ProposalState, "role proposals"): {
+        "waiting": ["role.confirm"],
+        "confirmed": OVER,
+        "refused": OVER,
+        "withdrawn": OVER,
+    },
+    (ConfirmationState, "confirmations of cases"): {
+        "asked": ["case.confirm"],
+        "confirmed": OVER,
+        "refused": OVER,
+        "lapsed": OVER,
+        "withdrawn": OVER,
+    },
     (EngagementState, "engagements"): {
         "interested": ["engagement.answer"],
         "matching": ["engagement.confirm"],
@@ -133,7 +147,14 @@ WHAT_IS_DUE = {
         "draft": ["need.draft"],
         "submitted": ["need.check"],
         "returned": ["need.supplement"],
-        "first_passed": ["need.argumentation_panel", "need.argue", "panel.draw", "seat.answer"],
+        "first_passed": [
+            "need.argumentation_panel",
+            "need.argue",
+            "panel.draw",
+            "panel.supplement",
+            "panel.supplement_draw",
+            "seat.answer",
+        ],
         "arguing": ["seat.score", "seat.sign", "need.agree", "need.select"],
         "selected": ["need.list"],
         "published": ["question.answer", "bid.draft", "bid.confirm", "membership.look"],
@@ -192,7 +213,9 @@ MACHINES = (
     SCENARIO_MACHINE,
     LIST_MACHINE,
     CAPABILITY_MACHINE,
+    CONFIRMATION_MACHINE,
     ORGANISATION_MACHINE,
+    PROPOSAL_MACHINE,
     ENGAGEMENT_MACHINE,
     PROGRAMME_MACHINE,
     ANNUAL_LIST_MACHINE,
@@ -240,6 +263,7 @@ def test_a_demand_waits_for_one_desk_after_the_other():
     scenario = make_submittable_scenario(owner)
     assert waits(*people) == [["scenario.draft"], [], [], []]
     demands.scenario_submit(scenario_id=scenario.pk, acting_user=clerk)
+    drain()
     assert waits(*people) == [[], ["scenario.first_review"], [], []]
     defects = [{"field": "target_indicators", "reason": "写明指标。"}]
     demands.scenario_review(scenario_id=scenario.pk, acting_user=city, action="return_first", defects=defects)
@@ -248,8 +272,11 @@ def test_a_demand_waits_for_one_desk_after_the_other():
     demands.scenario_review(scenario_id=scenario.pk, acting_user=city, action="pass_first", comment="属实。")
     assert waits(*people) == [[], [], [], ["scenario.provincial_review"]]
     drain()
-    told = dict(Notification.objects.filter(group="todo").values_list("recipient_id", "topic"))
-    assert told == {city.pk: "scenario.waits_for_first_review", province.pk: "scenario.waits_for_provincial_review"}
+    told = set(Notification.objects.filter(group="todo").values_list("recipient_id", "topic"))
+    assert told == {
+        (city.pk, "scenario.waits_for_first_review"),
+        (province.pk, "scenario.waits_for_provincial_review"),
+    }
 
 
 def test_a_list_waits_for_its_editor_then_for_an_approver_who_did_not_edit_it():

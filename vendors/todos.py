@@ -11,8 +11,10 @@ from accounts.permissions import has_role
 from core import todos
 from core.clock import today
 from core.todos import Duty, Expectation
+from vendors.confirmations import confirmations_waiting_for
 from vendors.enums import CapabilityState
 from vendors.models import Capability
+from vendors.permissions import ANSWERING_ROLES
 from vendors.selectors import own_capabilities, verification_queue
 from vendors.states import CAPABILITY_MACHINE, RENEWAL_WINDOW
 
@@ -41,6 +43,17 @@ def edit_page(capability: Capability) -> str:
 
 
 todos.register(
+    Duty(
+        "case.confirm",
+        _("确认供给方的交付案例"),
+        roles=frozenset(ANSWERING_ROLES),
+        rows=confirmations_waiting_for,
+        title=lambda confirmation: str(confirmation.case),
+        url=lambda confirmation: reverse("vendors:case_answer", args=[confirmation.public_id]),
+        since=todos.by_field("asked_at"),
+        due=lambda confirmation: confirmation.lapses_at,
+        told_by="case.waits_for_customer",
+    ),
     Duty(
         "capability.supplement",
         _("补充后重新提交核验"),

@@ -11,6 +11,7 @@ from accounts.selectors import acting_people
 from challenges.enums import ChallengeState, EnvelopeKind, OpeningState, PanelPurpose, PanelState, SeatState
 from challenges.models import Challenge, Panel, Seat
 from challenges.services.review import panel_reasons, review_panel
+from challenges.services.supplementary_draw import pending_draws
 from challenges.todos.rows import (
     EXPERT,
     HANDLER,
@@ -39,6 +40,29 @@ def committed() -> QuerySet[Panel]:
         .select_related("challenge", "challenge__programme", "challenge__demander")
         .order_by("pk")
     )
+
+
+def drawn_panels() -> QuerySet[Panel]:
+    return (
+        Panel.objects.filter(state__in=(PanelState.DRAWN, PanelState.WORKING), locked_at=None)
+        .select_related("challenge", "challenge__programme", "challenge__demander")
+        .order_by("pk")
+    )
+
+
+def short_panels() -> QuerySet[Panel]:
+    """Where experts left and no reserve is left: the step itself says whether seats are open."""
+    return drawn_panels().filter(
+        challenge__state__in=(S.FIRST_PASSED, S.ARGUING, S.OPENED, S.FORMAL_CHECKED, S.REVIEWING)
+    )
+
+
+def panels_to_supplement() -> QuerySet[Panel]:
+    return drawn_panels().filter(pk__in=pending_draws().values("panel_id"))
+
+
+def panel_title(panel: Panel) -> str:
+    return f"{panel.get_purpose_display()} · {panel.challenge.title}"
 
 
 def may_be_drawn(panel: Panel) -> bool:
@@ -103,11 +127,31 @@ todos.register(
         _("抽取专家"),
         roles=SUPERVISOR,
         rows=offered("panel", "draw", committed, ripe=may_be_drawn),
-        title=lambda panel: f"{panel.get_purpose_display()} · {panel.challenge.title}",
+        title=panel_title,
         url=act("panel", "draw"),
         since=todos.by_field("committed_at"),
         everything="challenges:board",
         holders=supervisors,
+    ),
+    Duty(
+        "panel.supplement",
+        _("为缺员的评审组发起补抽"),
+        roles=HANDLER,
+        rows=offered("panel", "supplement", short_panels, "challenge__programme__owner"),
+        title=panel_title,
+        url=act("panel", "supplement"),
+        everything="challenges:board",
+        told_by="challenge.panel_short",
+    ),
+    Duty(
+        "panel.supplement_draw",
+        _("补抽专家"),
+        roles=SUPERVISOR,
+        rows=offered("panel", "supplement_draw", panels_to_supplement),
+        title=panel_title,
+        url=act("panel", "supplement_draw"),
+        everything="challenges:board",
+        told_by="challenge.draw_waits",
     ),
     Duty(
         "review.start",

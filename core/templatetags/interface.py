@@ -84,7 +84,6 @@ TONES: dict[str, str] = {
     "overdue": "danger",
     "suspended": "danger",
     "not_accepted": "danger",
-    "refused": "danger",
     "rejected": "danger",
     "parked": "danger",
     "failed": "danger",
