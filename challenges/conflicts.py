@@ -132,7 +132,7 @@ def _meets(concerned: Parties, membership: Membership) -> bool:
 def _former_memberships(expert: Expert, challenge: Challenge, since: date) -> QuerySet[Membership]:
     """Memberships of the account that ended within the years looked back on; one begun after the publication does not
     count without a look (challenges/memberships.py)."""
-    ended = Membership.objects.filter(user_id=expert.user_id, ended_at__date__gte=since).select_related("organisation")
+    ended = Membership.objects.filter(user=expert.user, ended_at__date__gte=since).select_related("organisation")
     return ended.filter(started_at__lte=challenge.published_at) if challenge.published_at is not None else ended
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from challenges.sealing.canonical import decode_bytes
+from challenges.sealing.draws_check import KINDS as DRAW_KINDS
+from challenges.sealing.draws_check import draw_findings
 from challenges.sealing.errors import SealingError
 from challenges.sealing.keys import fingerprint, subset_is_valid
 from challenges.sealing.manifests import freeze_leaf, manifest_leaves, root_of, verify_freeze
@@ -441,6 +443,12 @@ def _check_offices(record: _Record, anchors: Anchors, report: Report) -> None:
         report.add("in_office", subject, right, words, words)
 
 
+def _check_draws(record: _Record, anchors: Anchors, report: Report) -> None:
+    links = ((entry.sequence, entry.kind, body) for _index, entry, body in record.of_kind(*DRAW_KINDS))
+    for subject, right in draw_findings(links):
+        report.add("draw", subject, right, "抽取专家所用的种子与事先的承诺一致。", "抽取专家的种子与事先的承诺不一致。")
+
+
 CHECKS: tuple[tuple[str, Callable[[_Record, Anchors, Report], None]], ...] = (
     ("chain", _check_chain),
     ("signing_key", _check_signing_key),
@@ -451,6 +459,7 @@ CHECKS: tuple[tuple[str, Callable[[_Record, Anchors, Report], None]], ...] = (
     ("opening", _check_opening),
     ("in_office", _check_offices),
     ("award", _check_award),
+    ("draw", _check_draws),
 )
 
 

@@ -27,6 +27,7 @@ const CHECKS = {
   scores: "评分锁定的次序",
   award: "中榜单位来自已开启的标书",
   anchor: "与当时公布的信息一致",
+  draw: "抽取专家的种子与事先的承诺一致",
   evidence: "用了哪些外部证据",
   ...CHECKS_NOW,
 };

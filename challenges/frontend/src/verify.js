@@ -3,6 +3,7 @@
  * for row. The page's own script came from the server too; whoever does not trust that runs the command-line verifier.
  */
 import { fromBase64 } from "./encoding.js";
+import { checkDraws } from "./draws.js";
 import { SealingError } from "./errors.js";
 import { fingerprint, subsetIsValid } from "./officer-keys.js";
 import {
@@ -377,6 +378,7 @@ const CHECKS = {
   opening: checkOpening,
   in_office: checkOffices,
   award: checkAward,
+  draw: checkDraws,
 };
 
 /**

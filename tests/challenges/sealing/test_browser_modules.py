@@ -5,6 +5,7 @@ fetches their packages; without them the tests are skipped with a reason, under 
 """
 
 import copy
+import hashlib
 import io
 import json
 import os
@@ -392,3 +393,29 @@ def test_before_the_opening_a_receipt_is_never_said_to_be_in_the_record(node: An
     assert (elsewhere["ok"], elsewhere["rows"][1]) == (False, ["receipt_challenge", False])
     assert node("checkReceipts", call=call, receipts=[changed])["rows"] == [["receipt_signature", False]]
     assert node("checkReceipts", call=call, receipts=[])["ok"] is False
+
+
+def test_both_compare_the_seed_of_every_draw_with_what_was_committed_to(node: Any) -> None:
+    def played(seed: str, number: int | None) -> dict[str, Any]:
+        builder = RecordBuilder()
+        builder.play()
+        about = {"panel": "p-1"} if number is None else {"panel": "p-1", "number": number}
+        first = number is None
+        commitment = hashlib.sha256(b"5" * 64).hexdigest()
+        builder.append(
+            "draw_committed" if first else "supplementary_draw_committed", {**about, "commitment": commitment}
+        )
+        builder.append("experts_drawn" if first else "supplementary_experts_drawn", {**about, "seed": seed})
+        return builder.record()
+
+    right = [played("5" * 64, None), played("5" * 64, 1)]
+    wrong = [played("6" * 64, None), played("6" * 64, 1)]
+    uncommitted = RecordBuilder()
+    uncommitted.play()
+    uncommitted.append("supplementary_experts_drawn", {"panel": "p-1", "number": 2, "seed": "5" * 64})
+    records = [*right, *wrong, uncommitted.record()]
+    judged = [[row.ok for row in verify_record(one).rows if row.check == "draw"] for one in records]
+    assert judged == [[True], [True], [False], [False], [False]]
+    answers = node("verifyRecords", records=records, anchors={})
+    assert [[ok for check, ok in answer["rows"] if check == "draw"] for answer in answers] == judged
+    assert [answer["ok"] for answer in answers] == [True, True, False, False, False]
