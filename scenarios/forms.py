@@ -11,7 +11,7 @@ from accounts.models import Organisation
 from core.forms import DateInput, DateTimeInput, LinesField, PageForm, SomeOf, input_attributes, offer_classification
 from core.models import TechnologyTag
 from core.quarters import Quarter
-from scenarios.enums import Restriction, ScenarioState, ScenarioType
+from scenarios.enums import FundingNature, Restriction, ScenarioState, ScenarioType
 from scenarios.models import PUBLIC_STATES, Scenario
 from scenarios.validators import SECTIONS
 
@@ -124,8 +124,19 @@ class ScenarioSectionForm(forms.ModelForm):
                 kind=OrganisationKind.AGENCY, state=OrganisationState.VERIFIED
             ).order_by("level", "name")
             self.fields["lead_department"].empty_label = _("不指定，由所在市初审")
+        if "funding_nature" in self.fields and self.instance.scenario_type == ScenarioType.PROCUREMENT:
+            self._ask_for_funding()
         offer_classification(self)
         input_attributes(self)
+
+    def _ask_for_funding(self) -> None:
+        """采购建设 is paid for: what every draft begins with is no answer here."""
+        field = self.fields["funding_nature"]
+        paid = [choice for choice in FundingNature.choices if choice[0] != FundingNature.OPEN]
+        field.choices = [("", _("请选择资金性质")), *paid]
+        field.help_text = _("采购建设类需求须有资金。")
+        if self.instance.funding_nature == FundingNature.OPEN:
+            self.initial["funding_nature"] = ""
 
     def values(self) -> dict[str, Any]:
         """What was understood; fields in error are left out, so that an autosave keeps the rest."""

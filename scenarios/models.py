@@ -41,7 +41,11 @@ class Scenario(DecidingModel):
     """A digital-scenario demand (数字化应用场景需求; domain.md §3.2)."""
 
     undecided_states = frozenset({"draft"})
-    not_deciding = {"document_version": "counts changes for search", "updated_at": "when somebody last saved"}
+    not_deciding = {
+        "document_version": "counts changes for search",
+        "updated_at": "when somebody last saved",
+        "saved_sections": "what the owner's task list shows",
+    }
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     code = models.CharField(_("编号"), max_length=20, null=True, blank=True, unique=True)
@@ -124,6 +128,8 @@ class Scenario(DecidingModel):
     raw = models.JSONField(_("导入原文"), default=dict, blank=True)
     import_batch = models.ForeignKey(ImportBatch, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
+    #: Sections of the task list that a person saved with the button: done even where everything may stay empty.
+    saved_sections = models.JSONField(null=True, blank=True, editable=False)
     content_version = models.PositiveIntegerField(default=1)
     document_version = models.PositiveIntegerField(default=1)
     created_by = models.ForeignKey(

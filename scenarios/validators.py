@@ -90,6 +90,10 @@ def completeness_problems(scenario: Scenario) -> list[Reason]:
     if scenario.funding_nature != FundingNature.OPEN:
         required.append("budget_text")
     problems = _missing(scenario, required)
+    if scenario.scenario_type == ScenarioType.PROCUREMENT and scenario.funding_nature == FundingNature.OPEN:
+        problems.append(
+            Reason("funding_missing", _("采购建设类需求须有资金，请在“资金与时间”中选择资金性质。"), "funding_nature")
+        )
     if not scenario.category_id:
         problems.append(Reason("required", _("请选择“应用领域”。"), "category"))
     if not scenario.region_id:
@@ -207,7 +211,8 @@ def submission_problems(scenario: Scenario) -> list[Reason]:
 def section_states(scenario: Scenario) -> list[dict[str, Any]]:
     """The task list: per section 未开始 / 填写中 / 有问题 / 已完成, with its problems.
 
-    "Has a problem" is said only once something was typed: an empty section is not a reproach.
+    Done is what somebody filled in, or looked at and saved as it is, and what is valid. "Has a problem" is said only
+    once something was typed: an empty section is not a reproach.
     """
     problems = submission_problems(scenario)
     defaults = {field.name: field.get_default() for field in Scenario._meta.fields}
@@ -220,11 +225,12 @@ def section_states(scenario: Scenario) -> list[dict[str, Any]]:
             for name in fields
             if name != "tags"
         )
-        if not own:
-            state = "done"
-        elif not touched:
+        touched = touched or key in (scenario.saved_sections or ())
+        if not touched:
             state = "not_started"
-        elif all(reason.code in ("required", "secrecy_statement_missing") for reason in own):
+        elif not own:
+            state = "done"
+        elif all(reason.code in ("required", "funding_missing", "secrecy_statement_missing") for reason in own):
             state = "in_progress"
         else:
             state = "has_problems"

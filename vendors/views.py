@@ -275,17 +275,26 @@ def _own_capability(request: HttpRequest, key: str) -> Capability:
     return shown
 
 
+SECTION_WORDS = {
+    "done": gettext_lazy("已完成"),
+    "in_progress": gettext_lazy("填写中"),
+    "not_started": gettext_lazy("未开始"),
+}
+
+
 def _sections(shown: Capability) -> list[dict[str, Any]]:
+    """Each section has something that must be filled in: done is what has no problem left."""
     problems = submission_problems(shown)
-    return [
-        {
-            "key": key,
-            "title": title,
-            "problems": [reason for reason in problems if reason.field in names],
-            "state": "in_progress" if any(reason.field in names for reason in problems) else "done",
-        }
-        for key, (title, names) in SECTIONS.items()
-    ]
+    sections = []
+    for key, (title, names) in SECTIONS.items():
+        own = [reason for reason in problems if reason.field in names]
+        plain = [name for name in names if name not in ("tags", "service_regions")]
+        touched = any(getattr(shown, name) for name in plain) or ("tags" in names and shown.tags.exists())
+        state = "done" if not own else "in_progress" if touched else "not_started"
+        sections.append(
+            {"key": key, "title": title, "problems": own, "state": state, "word": SECTION_WORDS[state]},
+        )
+    return sections
 
 
 @never_cache

@@ -146,12 +146,18 @@ def scenario_create(*, acting_user: User, values: Mapping[str, Any], source: str
 
 @transaction.atomic
 def scenario_save(
-    *, scenario_id: int, acting_user: User, values: Mapping[str, Any], expected_version: int | None = None
+    *,
+    scenario_id: int,
+    acting_user: User,
+    values: Mapping[str, Any],
+    expected_version: int | None = None,
+    section: str = "",
 ) -> tuple[Scenario, list[str]]:
     """Save a draft or a demand under supplement; returns it with remarks about what was not understood.
 
     `expected_version` is the `document_version` the form was opened with: EditConflict when somebody saved since,
-    so that nobody's words are overwritten unseen. A save with nothing new changes nothing.
+    so that nobody's words are overwritten unseen. A save with nothing new changes nothing. `section` is the one that a
+    person finished with the button: it is done from now on even if everything in it may stay empty.
     """
     scenario = _locked(scenario_id)
     if not may_edit_scenario(acting_user, scenario):
@@ -161,6 +167,10 @@ def scenario_save(
     before = _comparable(scenario)
     remarks = _apply(scenario, values, acting_user)
     tags_changed = "tags" in values and set(values["tags"]) != set(scenario.tags.all())
+    if section and section not in (scenario.saved_sections or ()):
+        scenario.saved_sections = [*(scenario.saved_sections or ()), section]
+        Scenario.objects.filter(pk=scenario.pk).update(saved_sections=scenario.saved_sections)
+        before["saved_sections"] = scenario.saved_sections
     if _comparable(scenario) == before and not tags_changed:
         return scenario, remarks
     if tags_changed:

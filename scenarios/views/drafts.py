@@ -19,13 +19,16 @@ from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, O
 from core.forms import refuse
 from core.pages import page_of, posted, refused_answer, saved_answer, wants_json
 from scenarios import selectors, services
+from scenarios.defects import defects_shown
 from scenarios.enums import ScenarioState
 from scenarios.forms import AttachmentForm, CommentForm, FairCompetitionForm, NewScenarioForm, ScenarioSectionForm
 from scenarios.models import Scenario
 from scenarios.permissions import acts_as_owner, may_create_scenario, may_edit_scenario
+from scenarios.restrictions import restrictions_found
 from scenarios.states import SCENARIO_MACHINE
-from scenarios.validators import SECTIONS, section_states, submission_problems
+from scenarios.validators import SECTIONS, fair_competition_problems, section_states, submission_problems
 from scenarios.views.public import PAGE_ACTIONS, TEXT_BLOCKS, owner_actions
+from scenarios.views.returns import last_return
 
 STATE_WORDS = {
     "done": gettext_lazy("已完成"),
@@ -100,7 +103,7 @@ def tasks(request: HttpRequest, key: str) -> HttpResponse:
         return redirect("scenarios:scenario", scenario.key)
     sections = _sections(scenario)
     done = sum(section["state"] == "done" for section in sections)
-    reviews = list(selectors.reviews_for(request.user, scenario))
+    returned = last_return(request.user, scenario) if scenario.state == ScenarioState.SUPPLEMENT else None
     return render(
         request,
         "scenarios/tasks.html",
@@ -109,8 +112,10 @@ def tasks(request: HttpRequest, key: str) -> HttpResponse:
             "sections": sections,
             "done": done,
             "restricted": bool(scenario.restricts_by),
+            "competition_done": not fair_competition_problems(scenario),
             "attachment_count": attachments_of(scenario).count(),
-            "returned": reviews[-1] if reviews and scenario.state == ScenarioState.SUPPLEMENT else None,
+            "returned": returned,
+            "defects": defects_shown(returned.defects) if returned else [],
             "actions": owner_actions(request.user, scenario),
         },
     )
@@ -135,7 +140,11 @@ def edit(request: HttpRequest, key: str, section: str) -> HttpResponse:
         try:
             version = _typed_version(request)
             scenario, remarks = services.scenario_save(
-                scenario_id=scenario.pk, acting_user=request.user, values=form.values(), expected_version=version
+                scenario_id=scenario.pk,
+                acting_user=request.user,
+                values=form.values(),
+                expected_version=version,
+                section=section if is_valid and not wants_json(request) else "",
             )
         except DomainError as error:
             if wants_json(request):
@@ -154,6 +163,8 @@ def edit(request: HttpRequest, key: str, section: str) -> HttpResponse:
                     return redirect("scenarios:edit", scenario.key, following)
                 return redirect("scenarios:tasks", scenario.key)
     current = next(entry for entry in _sections(scenario) if entry["key"] == section)
+    returned = last_return(request.user, scenario) if scenario.state == ScenarioState.SUPPLEMENT else None
+    defects = defects_shown(returned.defects) if returned else []
     return render(
         request,
         "scenarios/edit.html",
@@ -167,6 +178,7 @@ def edit(request: HttpRequest, key: str, section: str) -> HttpResponse:
             "following": SECTIONS[following][0] if following else "",
             "version": scenario.document_version if conflict and "overwrite" in request.POST else version,
             "problems": current["problems"] if current["state"] != "not_started" and not form.errors else [],
+            "defects": [defect for defect in defects if defect.section == section],
             "conflict": conflict,
             "latest": selectors.scenario_for(request.user, key) if conflict else None,
         },
@@ -276,6 +288,7 @@ def check(request: HttpRequest, key: str) -> HttpResponse:
             "sections": answers(scenario),
             "problems": [{"reason": reason, "section": homes.get(reason.field, "")} for reason in problems],
             "refused": refusal is not None,
+            "restrictions": restrictions_found(scenario),
             "duplicates": selectors.possible_duplicates(scenario),
         },
         status=refusal.status if refusal else 200,

@@ -15,8 +15,10 @@ from core.errors import DomainError, NotPermitted, ObjectNotFound, Reason
 from core.pages import page_of
 from core.transitions import available_actions
 from scenarios import selectors, services
+from scenarios.enums import Restriction
 from scenarios.models import Scenario
 from scenarios.permissions import sees_review_file
+from scenarios.restrictions import restrictions_found
 from scenarios.states import SCENARIO_MACHINE
 from scenarios.validators import (
     SECTIONS,
@@ -25,6 +27,7 @@ from scenarios.validators import (
     personal_information_problems,
 )
 from scenarios.views.drafts import answers
+from scenarios.views.returns import since_return
 
 #: Action → whether its button is the main one.
 PASSING = ("pass_first", "pool")
@@ -112,6 +115,9 @@ def review(request: HttpRequest, key: str) -> HttpResponse:
             "findings": completeness_problems(scenario)
             + fair_competition_problems(scenario)
             + personal_information_problems(scenario),
+            "restrictions": restrictions_found(scenario),
+            "ticked": [Restriction(value).label for value in scenario.restricts_by if value in Restriction.values],
+            "since": since_return(request.user, scenario),
             "duplicates": selectors.possible_duplicates(scenario),
             "reviews": selectors.reviews_for(request.user, scenario),
             "competition": getattr(scenario, "fair_competition_review", None),

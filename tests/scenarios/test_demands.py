@@ -237,11 +237,38 @@ def test_the_task_list_tells_the_state_of_each_part(clerk):
     assert states == {
         "basics": "in_progress",
         "need": "not_started",
-        "conditions": "done",
-        "money": "done",
-        "eligibility": "done",
+        "conditions": "not_started",
+        "money": "not_started",
+        "eligibility": "not_started",
         "contact": "not_started",
     }
+
+
+def test_a_section_is_done_once_a_person_saved_it_and_never_while_it_is_wrong(clerk):
+    scenario = make_scenario(clerk.current_organisation)
+    version = scenario.document_version
+    unchanged = {"scenario_id": scenario.pk, "acting_user": clerk, "expected_version": version}
+    services.scenario_save(**unchanged, values={"funding_nature": "open"})
+    saved, _remarks = services.scenario_save(**unchanged, values={"funding_nature": "open"}, section="money")
+    saved.refresh_from_db()
+    assert (saved.saved_sections, saved.document_version) == (["money"], version)
+    states = {section["key"]: section["state"] for section in section_states(saved)}
+    assert states["money"] == "done"
+    assert states["conditions"] == "not_started"
+    saved.scenario_type = ScenarioType.PROCUREMENT
+    assert {section["key"]: section["state"] for section in section_states(saved)}["money"] == "in_progress"
+
+
+def test_what_is_bought_is_paid_for(clerk):
+    """采购建设 begins with no answer about its money, and is not handed in without one."""
+    scenario = make_submittable_scenario(clerk.current_organisation, scenario_type=ScenarioType.PROCUREMENT)
+    with pytest.raises(GuardFailed) as refusal:
+        services.scenario_submit(scenario_id=scenario.pk, acting_user=clerk)
+    assert [reason.code for reason in refusal.value.reasons] == ["funding_missing"]
+    services.scenario_save(
+        scenario_id=scenario.pk, acting_user=clerk, values={"funding_nature": "own", "budget_text": "80万元"}
+    )
+    assert services.scenario_submit(scenario_id=scenario.pk, acting_user=clerk).state == ScenarioState.SUBMITTED
 
 
 # --- review ------------------------------------------------------------------------------------------------------

@@ -551,7 +551,7 @@ PREPARED = {
     "capability": (1, "68181c9197139ca2"),
     "quarterly_list": (1, "feb6f5cec21dc567"),
     "scenario_match": (1, "cab263babdb2d366"),
-    "capability_match": (2, "9820dfdb4673976e"),
+    "capability_match": (2, "539a6a95fe2703db"),
     "challenge": (1, "4c016d3293f86164"),
 }
 

@@ -95,6 +95,12 @@ def test_another_vendor_does_not_see_the_draft(sign_in, capability):
         assert other.get(reverse(name, args=[capability.key])).status_code == 404
 
 
+def test_an_untouched_section_is_not_begun_and_none_is_done_before_it_is_filled(desk, firm):
+    bare = Capability.objects.create(vendor=make_vendor(firm), title="只有名称")
+    sections = desk.get(reverse("vendors:edit", args=[bare.key])).context["sections"]
+    assert [section["state"] for section in sections] == ["in_progress", "not_started", "not_started"]
+
+
 def test_incomplete_capability_is_not_submitted(desk, firm):
     capability = make_capability(make_vendor(firm), description="短", category=None)
     response = desk.post(reverse("vendors:submit", args=[capability.key]))
