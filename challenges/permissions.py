@@ -206,6 +206,15 @@ def runs_panel(user: Any, panel: Panel) -> bool:
     return handles_challenge(user, panel.challenge)
 
 
+def sees_panel(user: Any, panel: Panel) -> bool:
+    """Who sits on it and how far they are: who runs it and who watches; who decides, once the scores are locked."""
+    return (
+        runs_panel(user, panel)
+        or supervises(user)
+        or (panel.locked_at is not None and approves_challenge(user, panel.challenge))
+    )
+
+
 def witnesses_panel(user: Any, panel: Panel) -> bool:
     """A draw is witnessed by a supervisor who does not run it (domain.md §6)."""
     return supervises(user, panel) and user.pk != panel.committed_by_id

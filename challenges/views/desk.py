@@ -24,7 +24,6 @@ from challenges.parameters import default_parameters, parameters_from
 from challenges.permissions import (
     acts_as_bidder,
     acts_as_demander,
-    approves_challenge,
     handles_challenge,
     handles_list,
     handles_programme,
@@ -35,6 +34,7 @@ from challenges.permissions import (
     may_run_programmes,
     may_see_bids,
     may_state_need,
+    sees_panel,
     supervises,
 )
 from challenges.services import clarification, decision, needs, openers, programmes, projects, review
@@ -473,9 +473,9 @@ def _answers(found: Bid) -> list[dict[str, Any]]:
 @never_cache
 @require_safe
 def panel(request: HttpRequest, public_id: Any) -> HttpResponse:
-    """A panel as its handler and the supervisor see it: draw record, seats, progress. Scores only once locked."""
+    """A panel for those who may see it: draw record, seats, progress. Scores only once locked."""
     found = Panel.objects.select_related("challenge", "challenge__programme").filter(public_id=public_id).first()
-    if found is None or not (handles_challenge(request.user, found.challenge) or supervises(request.user)):
+    if found is None or not sees_panel(request.user, found):
         raise ObjectNotFound()
     seats = found.seats.select_related("expert", "panel", "panel__challenge", "panel__challenge__programme")
     return render(
@@ -604,11 +604,7 @@ def review_report(request: HttpRequest, public_id: Any, form: str) -> HttpRespon
     if found is None or found.locked_at is None or form not in ("docx", "pdf"):
         raise ObjectNotFound()
     challenge = found.challenge
-    if not (
-        handles_challenge(request.user, challenge)
-        or approves_challenge(request.user, challenge)
-        or supervises(request.user)
-    ):
+    if not sees_panel(request.user, found):
         raise ObjectNotFound()
     if form == "pdf":
         html = render_to_string(

@@ -16,7 +16,14 @@ from challenges.documents import list_document, pdf_from
 from challenges.enums import AwardState, ChallengeState, OpeningState
 from challenges.models import Challenge
 from challenges.parameters import NAMES_NEVER, NAMES_WITH_RESULT
-from challenges.permissions import approves_challenge, handles_challenge, may_bid, may_see_bids, sees_working_file
+from challenges.permissions import (
+    approves_challenge,
+    handles_challenge,
+    may_bid,
+    may_see_bids,
+    sees_panel,
+    sees_working_file,
+)
 from challenges.records import challenge_record
 from challenges.services.bids import freeze_if_due, unconfirmed
 from challenges.services.clarification import takes_questions
@@ -171,7 +178,8 @@ def _working_file(request: HttpRequest, found: Challenge) -> dict[str, Any]:
         "sees_file": True,
         "checks": found.checks.select_related("reviewer"),
         "panels": [
-            (row, offered("panel", request.user, row)) for row in found.panels.select_related("challenge__programme")
+            (row, sees_panel(request.user, row), offered("panel", request.user, row))
+            for row in found.panels.select_related("challenge__programme")
         ],
         "panel": panel,
         "results": ranked_results(found) if may_see_bids(request.user, found) else [],

@@ -21,6 +21,8 @@ from accounts import services as account_services
 from accounts.enums import OrganisationKind, OrganisationLevel, OrganisationState, ProposalState, Role
 from accounts.models import Membership, Organisation, RoleGrant, User
 from accounts.permissions import forget_roles
+from challenges.enums import SeatState
+from challenges.models import Seat
 from core import classification, relay
 from core.clock import BEIJING, frozen
 from core.lanes import Lane
@@ -90,7 +92,6 @@ STAFF: tuple[tuple[str, str, tuple[str, ...], str, str], ...] = (
     ("yunwei", "于浩然", (Role.OPERATOR,), PLATFORM, "运行维护：队列与健康状况"),
     ("keji", "董佳宁", (Role.SCIENCE_HANDLER,), SCIENCE, "科技部门经办"),
     ("kejishenpi", "曹宏宇", (Role.SCIENCE_APPROVER,), SCIENCE, "科技部门审批"),
-    ("zhuanjia", "沈若彤", (Role.EXPERT,), SCIENCE, "评审专家"),
 )
 ADMINISTRATORS = (
     ("xitong", "朱永强", Role.SYSTEM_ADMINISTRATOR, "系统管理员：建立账号"),
@@ -698,7 +699,7 @@ def _known_accounts() -> Iterator[Account]:
     """The table of accounts of a demonstration that is there already."""
     purposes = {username: purpose for username, _name, _roles, _organisation, purpose in STAFF}
     purposes |= {username: purpose for username, _name, _role, purpose in ADMINISTRATORS}
-    purposes |= {}
+    purposes |= dict(_seated_experts())
     purposes |= dict.fromkeys(_busiest_reviewers(), "本市初审与核验")
     purposes |= dict.fromkeys(_busiest(Role.VENDOR_STAFF, _by_recommendations()), "供给方：能力、推荐需求、站内信")
     purposes |= dict.fromkeys(_busiest(Role.DEMAND_SUBMITTER, _by_matched_demands()), "需求方：填报、查看匹配")
@@ -710,6 +711,14 @@ def _known_accounts() -> Iterator[Account]:
         if username in users:
             user = users[username]
             yield Account(username, user.display_name, str(user.current_organisation or ""), purpose)
+
+
+def _seated_experts() -> Iterator[tuple[str, str]]:
+    """An expert who has to answer, and one who has to score: whom the draw found."""
+    for state, purpose in ((SeatState.NOTIFIED, "评审专家：待答复邀请"), (SeatState.DECLARED, "评审专家：待评分")):
+        seat = Seat.objects.filter(state=state).select_related("expert__user").order_by("pk").first()
+        if seat is not None and seat.expert.user is not None:
+            yield seat.expert.user.username, purpose
 
 
 def _by_recommendations() -> list[int]:

@@ -26,6 +26,7 @@ from challenges.sealing.officer_files import lock_key
 from challenges.services import bids, clarification, decision, needs, openers, openings, programmes, review
 from core.clock import BEIJING, frozen
 from core.models import Category
+from marketplace.demo import next_year
 from scenarios.enums import ScenarioState, ScenarioType
 from scenarios.models import Scenario
 
@@ -139,6 +140,9 @@ class ChallengeStory:
         with frozen(DEADLINES[2] + timedelta(seconds=2)):
             bids.challenges_freeze_due()
         self.carry_out(DEADLINES[2] + timedelta(minutes=1))
+        next_year.tell(
+            self.people, self._clerks_of_firms()[len(NEEDS) :][: len(next_year.NEEDS)], self.reviewer_of_city
+        )
 
     def _as_they_are_now(self) -> None:
         """The builder's people as the database has them: verified since they were made."""
@@ -180,9 +184,9 @@ class ChallengeStory:
                 for row in rows
             ]
 
-    def stated(self, programme: Programme) -> list[Challenge]:
-        """Two firms state needs of their own; their cities check them."""
-        clerks = [
+    def _clerks_of_firms(self) -> list[User]:
+        """Clerks of verified firms, in the order in which the firms came."""
+        return [
             clerk
             for clerk in self.clerk_of.values()
             if clerk.current_organisation is not None
@@ -190,8 +194,11 @@ class ChallengeStory:
             and clerk.current_organisation.kind == OrganisationKind.ENTERPRISE
             and clerk.memberships.filter(grants__role=Role.DEMAND_SUBMITTER).exists()
         ]
+
+    def stated(self, programme: Programme) -> list[Challenge]:
+        """Firms state needs of their own; their cities check them."""
         found = []
-        for clerk, values, indicators in zip(clerks, NEEDS, INDICATORS, strict=False):
+        for clerk, values, indicators in zip(self._clerks_of_firms(), NEEDS, INDICATORS, strict=False):
             with frozen(STATED):
                 challenge = needs.need_create(
                     programme_id=programme.pk,
