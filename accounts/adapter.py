@@ -45,7 +45,7 @@ class AccountAdapter(DefaultAccountAdapter):
         asked = self.request.get_host() if self.request is not None else ""
         ours = settings.SITE_ADDRESS.rstrip("/")
         given = {name: _moved(value, asked, ours) for name, value in context.items()}
-        super().send_mail(template_prefix, email, given | {"current_site": _site(ours)})
+        super().send_mail(template_prefix, email, given | {"current_site": _site(ours), "contact": contact()})
 
 
 def _moved(value: Any, asked: str, ours: str) -> Any:
@@ -54,6 +54,11 @@ def _moved(value: Any, asked: str, ours: str) -> Any:
         return value
     parts = urlsplit(value)
     return ours + value.split(parts.netloc, 1)[1] if parts.netloc == asked else value
+
+
+def contact() -> str:
+    """Whom people turn to (SITE_CONTACT), or nothing."""
+    return str(settings.SITE_IDENTITY["contact"])
 
 
 def _site(address: str) -> dict[str, str]:

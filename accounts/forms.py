@@ -7,9 +7,23 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import OrganisationKind, OrganisationLevel, Role, TokenScope
 from accounts.models import Organisation
-from core.forms import PageForm, input_attributes, offer_classification
+from core.forms import PageForm, input_attributes, name_the_remedy, offer_classification
 
 TOKEN_DAYS = ((30, _("30 天")), (90, _("90 天")), (366, _("一年")))
+
+
+class InOurWords(forms.Form):
+    """For a form of the sign-in packages: fields by the names our pages use, refusals as everywhere else."""
+
+    labels: dict[str, Any] = {}
+    mark_optional = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name, label in self.labels.items():
+            if name in self.fields:
+                self.fields[name].label = label
+        name_the_remedy(self)
 
 
 class OrganisationForm(forms.ModelForm):

@@ -5,6 +5,7 @@ What was being saved was not saved, as a whole: each service writes in one trans
 
 import sys
 
+from django.conf import settings
 from django.db import DatabaseError, InternalError, NotSupportedError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -27,7 +28,12 @@ def is_outage(error: BaseException | None) -> bool:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler for what no view caught: 503 with what to do when the database is the reason, else 500."""
     if not is_outage(sys.exc_info()[1]):
-        return HttpResponse(render_to_string("500.html", {"reference": current_request_id()}), status=500)
+        return HttpResponse(
+            render_to_string(
+                "500.html", {"reference": current_request_id(), "contact": settings.SITE_IDENTITY["contact"]}
+            ),
+            status=500,
+        )
     error = ServiceUnavailable(
         _("系统暂时不能保存或读取数据，本次操作没有生效。请保留填写的内容，稍后重试；如持续出现，请联系平台运行人员。")
     )
@@ -35,6 +41,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
         response = render(request, "errors/refused.html", {"error": error}, status=error.status)
     except DatabaseError:
         # The frame of the page reads the database too.
-        response = HttpResponse(render_to_string("503.html", {"error": error}), status=error.status)
+        response = HttpResponse(
+            render_to_string("503.html", {"error": error, "contact": settings.SITE_IDENTITY["contact"]}),
+            status=error.status,
+        )
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response

@@ -18,6 +18,7 @@ from core.errors import NotPermitted
 from core.models import AuditAnchor, AuditEntry, Category
 from core.pages import back_to, page_of
 from marketplace import operations
+from marketplace.audit_words import action_words, actions_called
 from marketplace.context import OPTIONS, OPTIONS_COOKIE, interface_options
 from marketplace.styleguide import specimens
 from scenarios import selectors as scenario_selectors
@@ -140,12 +141,15 @@ def audit_trail(request: HttpRequest) -> HttpResponse:
     if wanted:
         entries = entries.filter(actor_text__icontains=wanted) | entries.filter(subject_text__icontains=wanted)
         entries |= AuditEntry.objects.filter(action__icontains=wanted)
+        entries |= AuditEntry.objects.filter(action__in=actions_called(wanted))
     report = audit.verify() if "verify" in request.GET else None
+    page = page_of(request, entries.order_by("-pk"))
     return render(
         request,
         "audit.html",
         {
-            "page": page_of(request, entries.order_by("-pk")),
+            "page": page,
+            "rows": [(entry, action_words(entry.action)) for entry in page],
             "q": wanted,
             "report": report,
             "comparison": operations.comparison_shown(),

@@ -170,6 +170,8 @@ def _mail(delivery: Delivery) -> EmailMessage:
     if notification.url:
         lines += ["", _("查看：%s") % _absolute(notification.url)]
     lines += ["", "—", str(settings.SITE_IDENTITY["name"]), _("本邮件由系统发出，请勿直接回复。")]
+    if settings.SITE_IDENTITY["contact"]:
+        lines.append(_("联系方式：%s") % settings.SITE_IDENTITY["contact"])
     headers = {"Message-ID": delivery.message_id}
     if unsubscribe:
         lines.append(_("不再接收这类邮件：%s") % unsubscribe)

@@ -115,6 +115,16 @@ LOGIN_REDIRECT_URL = "desk"
 #: How many proxies of ours stand in front; without one, what a visitor writes into X-Forwarded-For is not believed.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "accounts.package_forms.LoginForm",
+    "signup": "accounts.package_forms.SignupForm",
+    "add_email": "accounts.package_forms.AddEmailForm",
+    "change_password": "accounts.package_forms.ChangePasswordForm",
+    "set_password": "accounts.package_forms.SetPasswordForm",
+    "reset_password": "accounts.package_forms.ResetPasswordForm",
+    "reset_password_from_key": "accounts.package_forms.ResetPasswordKeyForm",
+    "reauthenticate": "accounts.package_forms.ReauthenticateForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email", "username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
@@ -123,6 +133,17 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_PREVENT_ENUMERATION = True
 MFA_ADAPTER = "accounts.adapter.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "accounts.package_forms.AuthenticateForm",
+    "reauthenticate": "accounts.package_forms.ReauthenticateSecondFactorForm",
+    "activate_totp": "accounts.package_forms.ActivateTotpForm",
+    "deactivate_totp": "accounts.package_forms.DeactivateTotpForm",
+    "generate_recovery_codes": "accounts.package_forms.GenerateRecoveryCodesForm",
+    "add_webauthn": "accounts.package_forms.AddPasskeyForm",
+    "edit_webauthn": "accounts.package_forms.EditPasskeyForm",
+    "authenticate_webauthn": "accounts.package_forms.AuthenticatePasskeyForm",
+    "reauthenticate_webauthn": "accounts.package_forms.ReauthenticatePasskeyForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 #: Clocks of telephones differ by some seconds: the code before and the code after are taken too.
 MFA_TOTP_TOLERANCE = 1
@@ -316,6 +337,8 @@ LOGGING = {
 SITE_IDENTITY = {
     "name": "数字化应用场景供需对接平台",
     "organiser": env.str("SITE_ORGANISER", default=""),
+    #: Whom people turn to: a telephone number, an address, an office. In the footer, in mails, on error pages.
+    "contact": env.str("SITE_CONTACT", default=""),
     "icp_number": env.str("SITE_ICP_NUMBER", default=""),
     "public_security_number": env.str("SITE_PUBLIC_SECURITY_NUMBER", default=""),
     "site_identification_code": env.str("SITE_IDENTIFICATION_CODE", default=""),
