@@ -29,6 +29,7 @@ from core.lanes import Lane
 from core.models import Category, Region, TechnologyTag, WorkdayCalendar
 from core.quarters import Quarter
 from core.unified_code import fictional_code
+from marketplace.demo import working_day
 from marketplace.demo.challenges import ChallengeStory
 from marketplace.demo.content import (
     ACCEPTANCE_BY_TYPE,
@@ -594,6 +595,7 @@ class _Builder:
         self.report("揭榜挂帅：榜单已发布，一项正在公示，一项等待开启（开启人密钥文件在 demo-keys 目录）")
         with frozen(LATEST - timedelta(hours=2)):
             self.questions_to_customers()
+            self.working_day()
         self.carry_out(LATEST)
         scenario_services.scenarios_expire()
         vendor_services.capabilities_expire()
@@ -601,6 +603,17 @@ class _Builder:
         self._read_old_notices()
         # Mails of the past reach nobody: the people are made up.
         Delivery.objects.filter(channel=Channel.MAIL, state=MailState.PENDING).update(state=MailState.SKIPPED)
+
+    def working_day(self) -> None:
+        """Owners with the most fitting candidates, and three vendors with capabilities, talk."""
+        owners = _busiest(Role.DEMAND_SUBMITTER, _by_matched_demands())
+        vendors = _busiest(Role.VENDOR_STAFF, _by_recommendations(), wanted=3)
+        people = User.objects.select_related("current_organisation").in_bulk([*owners, *vendors], field_name="username")
+        working_day.tell(
+            [people[name] for name in owners],
+            [people[name] for name in vendors],
+            User.objects.get(pk=self.people["bianzhi"].pk),
+        )
 
     def expert(self, username: str, name: str, school: str) -> User:
         """An expert's account in a school of the story, made when the first of its experts comes."""

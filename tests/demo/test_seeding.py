@@ -21,6 +21,7 @@ from notifications.models import Notification
 from scenarios.models import QuarterlyList, Scenario
 from search import indexing
 from search.services import search
+from tests.demo.walking import NOT_WALKED, Walk, pages
 from vendors.models import Capability, VendorProfile
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
@@ -41,9 +42,9 @@ def _seed(*options: str) -> dict:
 def test_the_whole_story(monkeypatch):
     first = _seed()
     assert first["created"] is True
-    assert (first["scenarios"], first["vendors"], first["capabilities"], first["lists"]) == (76, 63, 126, 4)
+    assert (first["scenarios"], first["vendors"], first["capabilities"], first["lists"]) == (78, 63, 129, 4)
     states = dict(QuarterlyList.objects.values_list("title", "state"))
-    assert sorted(states.values()) == ["archived", "in_review", "published", "published", "published"]
+    assert sorted(states.values()) == ["archived", "collecting", "in_review", "published", "published", "published"]
     assert all(is_valid(code) for code in Organisation.objects.values_list("unified_code", flat=True))
     # Nothing of what was promised is left over, and nothing was parked.
     assert not OutboxDelivery.objects.exclude(state="done").exists()
@@ -54,6 +55,8 @@ def test_the_whole_story(monkeypatch):
     assert audit.verify().fault == ""
     _records_verify()
 
+    _everybody_finds_their_way(first["accounts"])
+
     before = (AuditEntry.objects.count(), Notification.objects.count(), Scenario.objects.count())
     second = _seed()
     assert second["created"] is False
@@ -62,7 +65,7 @@ def test_the_whole_story(monkeypatch):
 
     monkeypatch.setattr(scale, "BATCH", 300)
     third = _seed("--scale", "1", "--no-index")
-    assert (third["scenarios"], third["capabilities"], third["vendors"]) == (1076, 1126, 163)
+    assert (third["scenarios"], third["capabilities"], third["vendors"]) == (1078, 1129, 163)
     _seed("--scale", "1", "--no-index")
     assert Capability.objects.filter(state="listed", code=None).count() == 0
     assert Scenario.objects.filter(state="listed", code=None).count() == 0
@@ -75,6 +78,17 @@ def _everybody_can_sign_in(accounts: list[dict]) -> None:
         assert user.check_password(PASSWORD)
         assert current_roles(user), row["username"]
         assert user.emailaddress_set.filter(verified=True, primary=True).exists()
+
+
+def _everybody_finds_their_way(accounts: list[dict]) -> None:
+    """Every link and form of every printed account (tests/demo/walking.py), and no page that nobody is led to."""
+    walk = Walk()
+    walk.walk("visitor", None)
+    for user in User.objects.filter(username__in=[row["username"] for row in accounts]).order_by("pk"):
+        walk.walk(user.username, user)
+    print(f"{walk.pages.total()} pages of {len(walk.pages)} views, {walk.forms.total()} forms of {len(walk.forms)}")
+    assert walk.faults == []
+    assert sorted(pages() - walk.reached() - set(NOT_WALKED)) == []
 
 
 def _records_verify() -> None:

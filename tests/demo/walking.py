@@ -14,7 +14,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 from django.db import transaction
 from django.test import Client
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, URLResolver, get_resolver, resolve
 
 #: Of one view a person sees so many pages: the next hundred demands look like the first three.
 OF_A_KIND = 3
@@ -25,6 +25,8 @@ UNREADABLE = ("script", "style", "code", "pre", "svg", "template", "textarea", "
 TRACES = re.compile(r"None\b|<built-in|\{\{|\{%|object at 0x|（）|\bNaN\b|\bundefined\b|gettext")
 #: Four words of Latin letters in a row are a sentence in another language.
 ENGLISH = re.compile(r"(?:\b[A-Za-z][a-z']+[ ,]+){3,}[A-Za-z][a-z']+")
+#: Views that nobody of the demonstration is led to by a link or a form that is filled in, with the reason.
+NOT_WALKED: dict[str, str] = {}
 OWN_HOSTS = ("", "testserver")
 
 
@@ -33,6 +35,8 @@ class Seen:
     """What one page holds: links, forms, headings, words."""
 
     links: set[str] = field(default_factory=set)
+    #: Addresses of files, and those that scripts are given.
+    others: set[str] = field(default_factory=set)
     forms: list["SeenForm"] = field(default_factory=list)
     headings: int = 0
     words: list[str] = field(default_factory=list)
@@ -45,6 +49,8 @@ class SeenForm:
     hidden: dict[str, str] = field(default_factory=dict)
     #: Something a person fills in: a form without any is a button.
     is_filled_in: bool = False
+    #: Sent by the page's script alone, piece by piece.
+    is_scripted: bool = False
 
 
 class _Reader(HTMLParser):
@@ -56,14 +62,17 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
+        self.seen.others |= {text for name, text in given.items() if name.startswith("data-") and text.startswith("/")}
+        self.seen.others |= {given[name] for name in ("formaction", "hx-get", "hx-post") if name in given}
         if tag in UNREADABLE or "code" in given.get("class", "").split() or given.get("lang", "zh-CN") != "zh-CN":
             self._silent.append(tag)
         elif tag == "h1":
             self.seen.headings += 1
-        elif tag == "a" and "href" in given and "download" not in given:
-            self.seen.links.add(given["href"])
+        elif tag == "a" and "href" in given:
+            (self.seen.others if "download" in given else self.seen.links).add(given["href"])
         elif tag == "form":
             self._form = SeenForm(given.get("action", ""), given.get("method", "get").lower())
+            self._form.is_scripted = "data-upload" in given
             self.seen.forms.append(self._form)
         elif self._form is not None and tag in ("input", "select", "textarea"):
             if given.get("type") == "hidden":
@@ -94,6 +103,8 @@ class Walk:
 
     pages: Counter[str] = field(default_factory=Counter)
     forms: Counter[str] = field(default_factory=Counter)
+    #: Views that a button, a file's link or a script of some page leads to; they are not tried here.
+    offered: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
 
     def walk(self, name: str, user: Any) -> None:
@@ -113,6 +124,9 @@ class Walk:
                     known.add(link)
                     waiting.append(link)
 
+    def reached(self) -> set[str]:
+        return set(self.pages) | set(self.forms) | self.offered
+
     def look(self, client: Client, name: str, address: str, view: str) -> Seen | None:
         """Read one page, judge it, send its forms; None for what is no page."""
         answer = client.get(address, follow=True)
@@ -129,7 +143,11 @@ class Walk:
         seen = read(html)
         self.faults += [f"{where}: {fault}" for fault in faults_of(seen, html)]
         here = answer.redirect_chain[-1][0] if answer.redirect_chain else address
+        self.offered |= {view_of(urljoin(here, other)) or "" for other in seen.others}
         for form in seen.forms:
+            self.offered.add(view_of(urljoin(here, form.action or here)) or "")
+            if form.is_scripted:
+                continue
             if form.method == "post" and form.is_filled_in:
                 self.send_empty(client, where, urljoin(here, form.action or here), form)
         return seen
@@ -168,6 +186,20 @@ def links_of(address: str, seen: Seen) -> list[str]:
         parts = urlsplit(whole)
         if parts.scheme in ("", "http", "https") and parts.netloc in OWN_HOSTS and view_of(whole) is not None:
             found.append(whole)
+    return found
+
+
+def pages() -> set[str]:
+    """The names of all views that a person may read: of ours, not of the API, of feeds or of the admin site."""
+    found: set[str] = set()
+    for entry in get_resolver().url_patterns:
+        names = entry.reverse_dict if isinstance(entry, URLResolver) else {entry.name: None}
+        space = getattr(entry, "namespace", None)
+        if space in ("admin", "api") or (isinstance(entry, URLResolver) and str(entry.pattern).startswith("api/")):
+            continue
+        found |= {f"{space}:{name}" if space else name for name in names if isinstance(name, str)}
+        for inner, (_prefix, resolver) in getattr(entry, "namespace_dict", {}).items():
+            found |= {f"{inner}:{name}" for name in resolver.reverse_dict if isinstance(name, str)}
     return found
 
 
