@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.enums import ROLES_OF_TWO_PERSONS, ProposalState, Role
 from accounts.events import RoleProposalDecided, RoleProposed, RolesChanged
-from accounts.holding import grant_problems
+from accounts.holding import grant_problems, holding_problems, meeting_problems
 from accounts.models import Membership, RoleGrant, RoleProposal, User
 from accounts.permissions import has_role, may_grant_role
 from accounts.states import PROPOSAL_MACHINE
@@ -188,4 +188,11 @@ def holders(user: Any, *, role: str = "", words: str = "") -> QuerySet[RoleGrant
             | Q(membership__user__display_name__icontains=words)
             | Q(membership__organisation__name__icontains=words)
         )
-    return found.order_by("role", "membership__organisation__name", "pk")
+    return found.order_by("role", "membership__organisation__name", "pk").prefetch_related("membership__grants")
+
+
+def doubts(grant: RoleGrant) -> list[str]:
+    """What a role that is held would be refused for today: given before the rule, or the organisation has changed."""
+    membership = grant.membership
+    beside = [other.role for other in membership.grants.all()]
+    return holding_problems(membership.organisation, [grant.role]) + meeting_problems([grant.role], beside)

@@ -155,11 +155,13 @@ def holders(request: HttpRequest) -> HttpResponse:
     role = request.GET.get("role", "")
     role = role if role in Role.values else ""
     words = request.GET.get("q", "").strip()[:100]
+    page = page_of(request, granting.holders(request.user, role=role, words=words))
     return render(
         request,
         "accounts/holders.html",
         {
-            "page": page_of(request, granting.holders(request.user, role=role, words=words)),
+            "page": page,
+            "rows": [(grant, granting.doubts(grant)) for grant in page],
             "q": words,
             "role": role,
             "roles": Role.choices,

@@ -293,6 +293,16 @@ def test_the_register_of_roles_is_read_by_role_and_by_name(sign_in):
     assert client.get(page, {"role": "nonsense", "q": "没有的"}).status_code == 200
 
 
+def test_the_register_points_at_what_would_not_be_given_today(sign_in):
+    vendor = make_organisation("示例软件公司", kind="enterprise", level="province")
+    make_person(Role.VENDOR_STAFF, Role.SUPERVISOR, organisation=vendor, username="xiaoshou")
+    html = sign_in(make_person(Role.SECURITY_ADMINISTRATOR)).get(reverse("accounts:holders"), {"q": "xiaoshou"})
+    text = html.content.decode()
+    assert "“监督人员”只能由省级机关的人员担任，“示例软件公司”登记为省级企业。" in text
+    assert text.count("“供给方经办人”与“监督人员”不能由同一人在同一机构兼任。") == 2
+    assert text.count("须核实") == 3
+
+
 @pytest.mark.parametrize("role", Role.values)
 def test_the_register_of_roles_opens_for_two_administrators(sign_in, role):
     expected = 200 if role in (Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR) else 403
