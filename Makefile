@@ -57,7 +57,7 @@ check: install ## Style, layers, types, migrations, schema: everything a machine
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 	@$(MANAGE) makemigrations --check --dry-run --settings marketplace.settings.test
-	@$(BIN)/mypy core/*.py accounts/services.py accounts/selectors.py scenarios/services scenarios/selectors.py vendors/services.py vendors/selectors.py search/contract.py matching/scoring.py challenges/sealing/*.py challenges/services challenges/selectors.py challenges/scoring.py challenges/drawing.py challenges/collusion.py challenges/states.py challenges/validators.py challenges/parameters.py
+	@$(BIN)/mypy core/*.py accounts/services.py accounts/selectors.py accounts/granting.py accounts/holding.py accounts/founding.py accounts/states.py scenarios/services scenarios/selectors.py vendors/services.py vendors/selectors.py search/contract.py matching/scoring.py challenges/sealing/*.py challenges/services challenges/selectors.py challenges/scoring.py challenges/drawing.py challenges/collusion.py challenges/states.py challenges/validators.py challenges/parameters.py
 
 services: ## Real PostgreSQL, Redis, RabbitMQ, Elasticsearch on loopback for tests (`drills/services stop` ends them)
 	@drills/services start

@@ -4,9 +4,16 @@ The system administrator keeps accounts. The three administrators watch one anot
 by the security administrator, and the security administrator's by the system administrator. Nobody keeps their own.
 """
 
+from datetime import timedelta
 from typing import Any
 
+from allauth.account.forms import default_token_generator
+from allauth.account.internal.flows.password_reset import request_password_reset
+from allauth.core import context as allauth_context
 from allauth.mfa.models import Authenticator
+from axes.models import AccessAttempt
+from axes.utils import reset as locks_reset
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -16,7 +23,9 @@ from accounts.models import RoleGrant, User
 from accounts.permissions import has_role
 from accounts.receivers import sessions_end
 from accounts.services import tokens_end
+from accounts.sign_in import forget_failures
 from core import audit
+from core.clock import now
 from core.errors import InvalidInput, NotPermitted, ObjectNotFound
 
 KEEPERS = (Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_ADMINISTRATOR)
@@ -108,4 +117,37 @@ def second_factor_reset(*, user_id: int, reason: str, acting_user: User) -> User
         person,
         {"reason": reason.strip(), "authenticators": number, "sessions": ended},
     )
+    return person
+
+
+def is_locked(person: User) -> bool:
+    """Whether wrong passwords from some address keep it out from there (accounts.sign_in; axes)."""
+    since = now() - timedelta(hours=settings.AXES_COOLOFF_TIME)
+    return AccessAttempt.objects.filter(
+        username=person.username, failures_since_start__gte=settings.AXES_FAILURE_LIMIT, attempt_time__gte=since
+    ).exists()
+
+
+@transaction.atomic
+def account_unlock(*, user_id: int, reason: str, acting_user: User) -> User:
+    """Forget the wrong passwords of an account, from wherever they came: its owner may try again at once."""
+    person = _kept(user_id, acting_user, reason)
+    forgotten = locks_reset(username=person.username)
+    forget_failures(person.username)
+    audit.record(acting_user, "accounts.user.unlock", person, {"reason": reason.strip(), "attempts": forgotten})
+    return person
+
+
+@transaction.atomic
+def password_link_send(*, user_id: int, reason: str, acting_user: User) -> User:
+    """Mail the person a link to choose a new password; nobody else learns or sets it. The old one holds until then.
+
+    Raises InvalidInput for an account that is disabled or has no confirmed address.
+    """
+    person = _kept(user_id, acting_user, reason)
+    address = person.emailaddress_set.filter(verified=True).order_by("-primary", "pk").first()
+    if address is None or not person.is_active:
+        raise InvalidInput({"reason": [_("账号已停用或没有确认过的邮箱，不能发送重设密码的链接。")]})
+    audit.record(acting_user, "accounts.user.password_link", person, {"reason": reason.strip()})
+    request_password_reset(allauth_context.request, address.email, [person], default_token_generator)
     return person

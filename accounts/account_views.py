@@ -1,4 +1,4 @@
-"""Pages of the administrators who keep accounts: list and search, disable and enable, a lost second factor."""
+"""Pages of the administrators who keep accounts: list and search, disable, unlock, a lost password or second factor."""
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,6 +17,8 @@ from core.pages import page_of, posted
 STEPS = {
     "disable": (account_keeping.account_disable, gettext_lazy("账号已停用，其登录和访问令牌立即失效。")),
     "enable": (account_keeping.account_enable, gettext_lazy("账号已恢复，可以登录。")),
+    "unlock": (account_keeping.account_unlock, gettext_lazy("登录锁定已解除，本人可以立即再试。")),
+    "password": (account_keeping.password_link_send, gettext_lazy("重设密码的链接已发到本人确认过的邮箱。")),
     "reset": (account_keeping.second_factor_reset, gettext_lazy("两步验证已清除，本人下次登录时重新设置。")),
 }
 
@@ -69,7 +71,8 @@ def account(request: HttpRequest, user_id: int) -> HttpResponse:
             "may_keep": account_keeping.may_keep_account(request.user, person),
             "second_factor": second_factor.is_set_up(person),
             "second_factor_needed": second_factor.required(person),
-            "memberships": person.memberships.active().select_related("organisation"),
+            "memberships": person.memberships.active().select_related("organisation").prefetch_related("grants"),
+            "locked": account_keeping.is_locked(person),
         },
         status=400 if form.errors else 200,
     )

@@ -1,6 +1,7 @@
 """Forms about people and organisations."""
 
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -146,3 +147,4 @@ class TokenForm(PageForm):
     name = forms.CharField(label=_("用途说明"), max_length=60, help_text=_("写明用在哪个系统，便于日后撤销。"))
     scope = forms.ChoiceField(label=_("范围"), choices=TokenScope.choices)
     days = forms.TypedChoiceField(label=_("有效期"), choices=TOKEN_DAYS, coerce=int)
+    once = forms.CharField(required=False, max_length=40, initial=uuid4, widget=forms.HiddenInput)

@@ -9,12 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.enums import ROLES_OF_TWO_PERSONS, ProposalState, Role
 from accounts.events import RoleProposalDecided, RoleProposed, RolesChanged
-from accounts.holding import grant_problems
+from accounts.holding import grant_problems, holding_problems, meeting_problems
 from accounts.models import Membership, RoleGrant, RoleProposal, User
 from accounts.permissions import has_role, may_grant_role
 from accounts.states import PROPOSAL_MACHINE
@@ -164,3 +164,35 @@ def proposals_decided(user: Any) -> QuerySet[RoleProposal]:
     if not has_role(user, Role.SECURITY_ADMINISTRATOR):
         return decided.none()
     return decided.select_related("membership__organisation", "membership__user", "proposed_by", "decided_by")
+
+
+def may_see_holders(user: Any) -> bool:
+    return has_role(user, Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR)
+
+
+def holders(user: Any, *, role: str = "", words: str = "") -> QuerySet[RoleGrant]:
+    """Who holds which role now, with whoever gave it: for security and audit administrators, ObjectNotFound for others.
+
+    `words` are looked for in names of people and organisations.
+    """
+    if not may_see_holders(user):
+        raise ObjectNotFound()
+    found = RoleGrant.objects.filter(membership__ended_at__isnull=True).select_related(
+        "membership__user", "membership__organisation", "granted_by"
+    )
+    if role:
+        found = found.filter(role=role)
+    if words:
+        found = found.filter(
+            Q(membership__user__username__icontains=words)
+            | Q(membership__user__display_name__icontains=words)
+            | Q(membership__organisation__name__icontains=words)
+        )
+    return found.order_by("role", "membership__organisation__name", "pk").prefetch_related("membership__grants")
+
+
+def doubts(grant: RoleGrant) -> list[str]:
+    """What a role that is held would be refused for today: given before the rule, or the organisation has changed."""
+    membership = grant.membership
+    beside = [other.role for other in membership.grants.all()]
+    return holding_problems(membership.organisation, [grant.role]) + meeting_problems([grant.role], beside)

@@ -144,3 +144,26 @@ def proposal(request: HttpRequest, public_id: UUID) -> HttpResponse:
         },
         status=400 if form.errors else 200,
     )
+
+
+@never_cache
+@require_safe
+def holders(request: HttpRequest) -> HttpResponse:
+    """Who holds which role, by role and by name."""
+    if not granting.may_see_holders(request.user):
+        raise NotPermitted()
+    role = request.GET.get("role", "")
+    role = role if role in Role.values else ""
+    words = request.GET.get("q", "").strip()[:100]
+    page = page_of(request, granting.holders(request.user, role=role, words=words))
+    return render(
+        request,
+        "accounts/holders.html",
+        {
+            "page": page,
+            "rows": [(grant, granting.doubts(grant)) for grant in page],
+            "q": words,
+            "role": role,
+            "roles": Role.choices,
+        },
+    )

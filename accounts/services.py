@@ -28,11 +28,14 @@ from accounts.permissions import (
 from accounts.states import ORGANISATION_MACHINE
 from core import audit, outbox
 from core.clock import now
-from core.errors import InvalidInput, NotPermitted, ObjectNotFound
+from core.errors import DomainError, InvalidInput, NotPermitted, ObjectNotFound
+from core.models import IdempotencyRecord
 from core.transitions import transition
 from core.unified_code import normalise, problem_with
 
 TOKEN_PREFIX = "smt_"  # noqa: S105 - the marker of our tokens, not a secret
+#: The refusal of a form that has made its token.
+FORM_ANSWERED = "token_made"
 LONGEST_TOKEN_LIFE = timedelta(days=366)
 EDITABLE_FIELDS = (
     "name",
@@ -236,9 +239,23 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def _take_form(user: User, once: str) -> None:
+    _record, new = IdempotencyRecord.objects.get_or_create(
+        user=user, key=f"token:{once}", defaults={"fingerprint": "", "status": 0, "body": {}}
+    )
+    if not new:
+        raise DomainError(
+            _("这张表已经生成过令牌，没有再生成。令牌只显示一次；如果没有记下，请在下面撤销后重新生成。"),
+            code=FORM_ANSWERED,
+        )
+
+
 @transaction.atomic
-def token_create(*, name: str, scope: str, days: int, acting_user: User) -> tuple[AccessToken, str]:
-    """Make a token for the current organisation; returns it with the secret, which is shown this once."""
+def token_create(*, name: str, scope: str, days: int, acting_user: User, once: str = "") -> tuple[AccessToken, str]:
+    """Make a token for the current organisation; returns it with the secret, which is shown this once.
+
+    `once` names the opened form: sent again (a reload, a second click), it makes no second token (DomainError).
+    """
     if not is_signed_in(acting_user):
         raise NotPermitted()
     refuse_suspended(acting_user)
@@ -251,6 +268,8 @@ def token_create(*, name: str, scope: str, days: int, acting_user: User) -> tupl
         problems["days"] = [_("有效期为 1 至 366 天。")]
     if problems:
         raise InvalidInput(problems)
+    if once:
+        _take_form(acting_user, once)
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     token = AccessToken.objects.create(
         user=acting_user,

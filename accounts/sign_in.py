@@ -123,6 +123,11 @@ def count_failure(request: HttpRequest, name: str) -> None:
                 cache.incr(key)
 
 
+def forget_failures(name: str) -> None:
+    """The account of that name starts anew, from every browser that is strange to us."""
+    cache.delete(_counter("account", name))
+
+
 # --- the browser that is known -----------------------------------------------------------------------------------
 
 

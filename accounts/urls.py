@@ -27,6 +27,7 @@ urlpatterns = [
     path("desk/organisations/switch/", views.switch, name="switch"),
     path("desk/organisations/verification/", views.verification_queue, name="verification_queue"),
     path("desk/organisations/grants/", granting_views.grants, name="grants"),
+    path("desk/organisations/grants/holders/", granting_views.holders, name="holders"),
     path("desk/organisations/grants/proposals/", granting_views.proposals, name="proposals"),
     path("desk/organisations/grants/proposals/<uuid:public_id>/", granting_views.proposal, name="proposal"),
     path("desk/organisations/<uuid:public_id>/", views.organisation, name="organisation"),

@@ -42,7 +42,14 @@ READ_OR_POST = require_http_methods(["GET", "HEAD", "POST"])
 @require_safe
 def organisations(request: HttpRequest) -> HttpResponse:
     """The organisations one belongs to, and for which one acts now."""
-    return render(request, "accounts/organisations.html", {"organisations": selectors.organisations_of(request.user)})
+    return render(
+        request,
+        "accounts/organisations.html",
+        {
+            "organisations": selectors.organisations_of(request.user),
+            "waiting": invitations.invitations_to(request.user),
+        },
+    )
 
 
 @require_POST
@@ -94,6 +101,7 @@ def _organisation_page(
         {
             "organisation": shown,
             "manages": manages,
+            "own": request.user.memberships.active().filter(organisation=shown).first(),
             "sees_members": manages or security,
             "members": selectors.members_of(request.user, shown) if manages or security else [],
             "steps": [{"name": name, "label": ORGANISATION_MACHINE[name].label} for name in actions],
@@ -221,13 +229,16 @@ def profile(request: HttpRequest) -> HttpResponse:
 @never_cache
 @READ_OR_POST
 def tokens(request: HttpRequest) -> HttpResponse:
-    """Access tokens for the API; the secret is shown this once."""
+    """Access tokens for the API; the secret is shown this once, and a reload of that page makes no second one."""
     form = TokenForm(posted(request))
     secret = ""
     if request.method == "POST" and form.is_valid():
         try:
             _token, secret = services.token_create(acting_user=request.user, **form.cleaned_data)
         except DomainError as error:
+            if error.code == services.FORM_ANSWERED:
+                messages.warning(request, error.message)
+                return redirect("accounts:tokens")
             form.refuse(error)
         else:
             form = TokenForm()
@@ -263,7 +274,8 @@ def create_account(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             form.refuse(error)
         else:
-            messages.success(request, _("账号“%s”已建立，请安全管理员为其加入机构并授权。") % created.username)
+            told = _("账号“%s”已建立。请安全管理员或机构管理员邀请其加入机构，本人接受后再授权。")
+            messages.success(request, told % created.username)
             return redirect("accounts:create_account")
     return render(request, "accounts/create_account.html", {"form": form}, status=400 if form.errors else 200)
 

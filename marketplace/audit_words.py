@@ -66,6 +66,8 @@ WORDS: Mapping[str, Any] = {
     "accounts.user.create": _("建立账号"),
     "accounts.user.disable": _("停用账号"),
     "accounts.user.enable": _("恢复账号"),
+    "accounts.user.password_link": _("发送重设密码的链接"),
+    "accounts.user.unlock": _("解除登录锁定"),
     # Demands and quarterly lists.
     "scenarios.quarter.overdue": _("季度清单逾期"),
     "scenarios.quarterly_list.add_items": _("季度清单：列入需求"),

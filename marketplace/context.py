@@ -96,10 +96,11 @@ DESK_MENU = (
         (
             (_("角色授权"), "accounts:grants"),
             (_("待确认的授权"), "accounts:proposals"),
+            (_("角色名册"), "accounts:holders"),
             (_("账号"), "accounts:accounts"),
         ),
     ),
-    (_("审计管理"), (Role.AUDIT_ADMINISTRATOR,), ((_("审计记录"), "audit"),)),
+    (_("审计管理"), (Role.AUDIT_ADMINISTRATOR,), ((_("审计记录"), "audit"), (_("角色名册"), "accounts:holders"))),
     (
         _("本单位与本人"),
         (),

@@ -1,9 +1,11 @@
 """Accounts are disabled and enabled by the right administrator, at once, with a reason (issue 11; domain.md §5.7)."""
 
+import re
 from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
@@ -118,3 +120,87 @@ def test_the_pages_are_closed_to_everybody_else(sign_in, role):
     desk = desk_of(sign_in, role)
     assert desk.get(reverse("accounts:accounts")).status_code == 404
     assert desk.get(reverse("accounts:account", args=[make_person().pk])).status_code == 404
+
+
+# --- locked out, password forgotten -------------------------------------------------------------------------------
+
+
+def wrong_passwords(person: User, times: int = 5) -> None:
+    for _attempt in range(times):
+        Client().post(reverse("account_login"), {"login": person.username, "password": "not-the-password"})
+
+
+def can_sign_in(person: User) -> bool:
+    client = Client()
+    client.post(reverse("account_login"), {"login": person.username, "password": PASSWORD})
+    return client.get(reverse("desk")).status_code == 200
+
+
+def test_a_locked_account_is_unlocked_at_once_with_a_reason():
+    person, administrator = make_person(Role.DEMAND_SUBMITTER), make_person(SYSTEM)
+    wrong_passwords(person)
+    assert account_keeping.is_locked(person)
+    assert not can_sign_in(person)
+
+    account_keeping.account_unlock(user_id=person.pk, reason="本人来电，已核实", acting_user=administrator)
+
+    assert not account_keeping.is_locked(person)
+    assert can_sign_in(person)
+    entry = AuditEntry.objects.get(action="accounts.user.unlock")
+    assert (entry.actor, entry.subject_id, entry.detail["reason"]) == (
+        administrator,
+        str(person.pk),
+        "本人来电，已核实",
+    )
+
+
+def test_unlocking_one_account_leaves_others_locked():
+    one, other, administrator = make_person(), make_person(), make_person(SYSTEM)
+    wrong_passwords(one)
+    wrong_passwords(other)
+    account_keeping.account_unlock(user_id=one.pk, reason="核实", acting_user=administrator)
+    assert [account_keeping.is_locked(person) for person in (one, other)] == [False, True]
+
+
+def test_a_link_for_a_new_password_goes_to_the_person_alone_and_the_old_one_holds(sign_in):
+    person, administrator = make_person(Role.DEMAND_SUBMITTER), make_person(SYSTEM)
+    page = reverse("accounts:account", args=[person.pk])
+
+    answer = sign_in(administrator).post(page, {"step": "password", "reason": "忘记密码"}, follow=True)
+
+    assert "重设密码的链接已发到本人确认过的邮箱" in answer.content.decode()
+    message = mail.outbox[0]
+    assert (len(mail.outbox), message.to, message.subject) == (1, [person.email], "重设密码")
+    key = re.search(r"/account/password/reset/key/(\S+)/", message.body)[0]
+    assert key not in answer.content.decode()
+    assert can_sign_in(person)
+    assert AuditEntry.objects.filter(action="accounts.user.password_link", actor=administrator).count() == 1
+
+
+@pytest.mark.parametrize("step", ["unlock", "password"])
+def test_the_new_steps_are_closed_to_everybody_else_and_need_a_reason(sign_in, step):
+    person, administrator = make_person(Role.DEMAND_SUBMITTER), make_person(SYSTEM)
+    page = reverse("accounts:account", args=[person.pk])
+    for role in (AUDIT, Role.OPERATOR, Role.ORGANISATION_MANAGER):
+        assert sign_in(make_person(role)).post(page, {"step": step, "reason": "理由"}).status_code == 404
+    security = sign_in(make_person(SECURITY)).post(page, {"step": step, "reason": "理由"})
+    empty = sign_in(administrator).post(page, {"step": step, "reason": " "})
+    assert (security.status_code, empty.status_code) == (400, 400)
+    assert (mail.outbox, AuditEntry.objects.filter(action__startswith="accounts.user.").count()) == ([], 0)
+
+
+def test_no_link_goes_to_an_address_that_nobody_confirmed():
+    person, administrator = make_person(), make_person(SYSTEM)
+    person.emailaddress_set.update(verified=False)
+    with pytest.raises(InvalidInput):
+        account_keeping.password_link_send(user_id=person.pk, reason="忘记密码", acting_user=administrator)
+    assert mail.outbox == []
+
+
+def test_the_page_shows_roles_and_whether_the_account_is_locked(sign_in):
+    person = make_person(Role.DEMAND_SUBMITTER, Role.VENDOR_STAFF)
+    wrong_passwords(person)
+    html = sign_in(make_person(SYSTEM)).get(reverse("accounts:account", args=[person.pk])).content.decode()
+    assert "需求填报人" in html
+    assert "供给方经办人" in html
+    assert "密码多次输错，暂时锁定" in html

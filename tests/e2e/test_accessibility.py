@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from accounts.enums import OrganisationKind, Role
 from accounts.invitations import member_invite
+from accounts.models import RoleProposal
 from core.relay import drain
 from tests.e2e.conftest import WIDTHS
 from tests.factories import (
@@ -80,6 +81,15 @@ VENDOR = ("/desk/", "/desk/recommended/", "/desk/capabilities/", "/desk/vendor/"
 REVIEWER = ("/desk/", "/desk/reviews/", "/desk/reviews/{submitted}/", "/desk/capabilities/verification/")
 EDITOR = ("/desk/", "/desk/lists/", "/desk/lists/{list}/", "/desk/pool/")
 
+SECURITY = (
+    "/desk/",
+    "/desk/organisations/grants/",
+    "/desk/organisations/grants/holders/",
+    "/desk/organisations/grants/proposals/",
+    "/desk/organisations/grants/proposals/{proposal}/",
+    "/desk/organisations/{owner_id}/members/{member}/roles/",
+)
+
 
 @pytest.fixture
 def places(reference_data):
@@ -90,6 +100,8 @@ def places(reference_data):
     submitted = make_submittable_scenario(make_organisation(), title="待审的需求")
     submitted.state = "submitted"
     submitted.save(update_fields=["state"])
+    member = make_person(Role.DEMAND_SUBMITTER, organisation=scenario.owner).memberships.get()
+    proposal = RoleProposal.objects.create(membership=member, role=Role.LIST_EDITOR, grounds="任命文件")
     drain()
     call_command("reindex", stdout=io.StringIO())
     return {
@@ -101,6 +113,8 @@ def places(reference_data):
         "submitted": submitted.key,
         "owner": scenario.owner,
         "owner_id": scenario.owner.public_id,
+        "member": member.pk,
+        "proposal": proposal.public_id,
         "person": make_person(Role.VENDOR_STAFF, organisation=capability.vendor.organisation).pk,
         "firm": capability.vendor.organisation,
     }
@@ -144,12 +158,12 @@ def test_clerks_pages(open_page, places, width):
         ((Role.VENDOR_STAFF,), VENDOR),
         ((Role.FIRST_REVIEWER,), REVIEWER),
         ((Role.LIST_EDITOR,), EDITOR),
-        ((Role.OPERATOR,), ("/desk/", "/desk/operations/")),
-        ((Role.AUDIT_ADMINISTRATOR,), ("/desk/", "/desk/audit/")),
-        ((Role.SECURITY_ADMINISTRATOR,), ("/desk/", "/desk/organisations/grants/")),
+        ((Role.OPERATOR,), ("/desk/", "/desk/operations/", "/desk/workdays/")),
+        ((Role.AUDIT_ADMINISTRATOR,), ("/desk/", "/desk/audit/", "/desk/organisations/grants/holders/")),
+        ((Role.SECURITY_ADMINISTRATOR,), SECURITY),
         (
             (Role.SYSTEM_ADMINISTRATOR,),
-            ("/desk/accounts/new/", "/desk/accounts/", "/desk/accounts/{person}/"),
+            ("/desk/accounts/new/", "/desk/accounts/", "/desk/accounts/{person}/", "/desk/workdays/"),
         ),
         ((Role.SUPERVISOR,), ("/desk/", "/desk/challenges/", "/desk/challenges/memberships/")),
         ((Role.EXPERT,), ("/account/2fa/", "/desk/account/")),

@@ -1,10 +1,13 @@
 """People and organisations through their pages: register, verify, members and roles, tokens, accounts, desks."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
 from accounts.enums import OrganisationKind, OrganisationState, Role
 from accounts.models import AccessToken, Membership, MembershipInvitation, Organisation, RoleGrant, User
+from core.clock import now
 from core.unified_code import fictional_code
 from tests.factories import make_organisation, make_person, region
 
@@ -208,3 +211,99 @@ def test_audit_chain_can_be_checked_from_its_page(sign_in):
 def test_account_page_lists_roles(sign_in):
     html = sign_in(make_person(Role.LIST_EDITOR)).get(reverse("accounts:profile")).content.decode()
     assert "清单编制人" in html
+
+
+# --- what a walk through the pages found (issue 12) -----------------------------------------------------------------
+
+
+def test_a_reload_of_the_page_with_the_secret_makes_no_second_token(sign_in):
+    client = sign_in(make_person(Role.DEMAND_SUBMITTER))
+    address = reverse("accounts:tokens")
+    page = client.get(address).content.decode()
+    once = re.search(r'name="once" value="([0-9a-f-]{36})"', page)[1]
+    given = {"name": "数据交换", "scope": "read", "days": "90", "once": once}
+    assert "令牌已生成" in client.post(address, given).content.decode()
+
+    again = client.post(address, given, follow=True).content.decode()
+
+    assert AccessToken.objects.count() == 1
+    assert "这张表已经生成过令牌" in again
+    assert "令牌已生成" not in again
+    fresh = re.search(r'name="once" value="([0-9a-f-]{36})"', again)[1]
+    client.post(address, given | {"once": fresh})
+    assert AccessToken.objects.count() == 2
+
+
+def test_an_invitation_stands_on_the_page_of_ones_organisations(sign_in):
+    organisation = make_organisation("邀请单位")
+    manager = make_person(Role.ORGANISATION_MANAGER, organisation=organisation)
+    person = make_person(username="newcomer")
+    page = reverse("accounts:organisations")
+    assert "邀请您加入的机构" not in sign_in(person).get(page).content.decode()
+    sign_in(manager).post(reverse("accounts:members", args=[organisation.public_id]), {"username": "newcomer"})
+
+    html = sign_in(person).get(page).content.decode()
+
+    assert "邀请单位" in html
+    assert reverse("accounts:invitations") in html
+
+
+def test_a_member_leaves_from_the_organisations_own_page(sign_in):
+    organisation = make_organisation()
+    make_person(Role.ORGANISATION_MANAGER, organisation=organisation)
+    member = make_person(Role.DEMAND_SUBMITTER, organisation=organisation)
+    reviewer = make_person(Role.PROVINCIAL_REVIEWER)
+    page = reverse("accounts:organisation", args=[organisation.public_id])
+    leave = reverse("accounts:leave", args=[member.memberships.get().pk])
+    assert leave in sign_in(member).get(page).content.decode()
+    assert "离开本机构</button>" not in sign_in(reviewer).get(page).content.decode()
+
+    sign_in(member).post(leave)
+
+    assert member.memberships.active().count() == 0
+
+
+def test_nothing_says_that_somebody_adds_people(visitor, sign_in):
+    pages = [
+        visitor.get(reverse("account_signup")),
+        sign_in(make_person()).get(reverse("accounts:organisations")),
+    ]
+    for page in pages:
+        html = page.content.decode()
+        assert "加为成员" not in html
+        assert "邀请您" in html
+
+
+# --- who holds which role ---------------------------------------------------------------------------------------
+
+
+def test_the_register_of_roles_is_read_by_role_and_by_name(sign_in):
+    bureau = make_organisation("省示范局", region_code="370000", level="province")
+    approver = make_person(Role.LIST_APPROVER, organisation=bureau, username="shenpi")
+    make_person(Role.LIST_EDITOR, organisation=bureau, username="bianzhi")
+    gone = make_person(Role.LIST_APPROVER, organisation=bureau, username="zouren")
+    gone.memberships.update(ended_at=now())
+    client, page = sign_in(make_person(Role.AUDIT_ADMINISTRATOR)), reverse("accounts:holders")
+
+    found = client.get(page, {"role": Role.LIST_APPROVER}).content.decode()
+
+    assert approver.username in found
+    assert not {"bianzhi", "zouren"} & set(re.findall(r"[a-z]+", found))
+    assert "bianzhi" in client.get(page, {"q": "bianzhi"}).content.decode()
+    assert client.get(page, {"role": "nonsense", "q": "没有的"}).status_code == 200
+
+
+def test_the_register_points_at_what_would_not_be_given_today(sign_in):
+    vendor = make_organisation("示例软件公司", kind="enterprise", level="province")
+    make_person(Role.VENDOR_STAFF, Role.SUPERVISOR, organisation=vendor, username="xiaoshou")
+    html = sign_in(make_person(Role.SECURITY_ADMINISTRATOR)).get(reverse("accounts:holders"), {"q": "xiaoshou"})
+    text = html.content.decode()
+    assert "“监督人员”只能由省级机关的人员担任，“示例软件公司”登记为省级企业。" in text
+    assert text.count("“供给方经办人”与“监督人员”不能由同一人在同一机构兼任。") == 2
+    assert text.count("须核实") == 3
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_the_register_of_roles_opens_for_two_administrators(sign_in, role):
+    expected = 200 if role in (Role.SECURITY_ADMINISTRATOR, Role.AUDIT_ADMINISTRATOR) else 403
+    assert sign_in(make_person(role)).get(reverse("accounts:holders")).status_code == expected

@@ -1,11 +1,12 @@
 """`manage.py prepare`: everything an installation needs before it serves; safe and quick to run again."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
@@ -14,6 +15,7 @@ from accounts.models import Organisation
 from core.integrity import adopt_everything
 from core.models import Category, WorkdayCalendar
 from core.secret_files import take_from_others
+from core.workday_calendars import years_missing
 
 CALENDAR_YEARS = ("2025", "2026")
 
@@ -38,6 +40,10 @@ class Command(BaseCommand):
             call_command("load_classification", stdout=self.stdout)
         if not WorkdayCalendar.objects.exists():
             call_command("load_workdays", *CALENDAR_YEARS, stdout=self.stdout)
+        for year in years_missing():
+            # A newer package may know by now what was missing; where it does not, the page takes the notice.
+            with suppress(CommandError):
+                call_command("load_workdays", str(year), stdout=self.stdout)
         call_command("collectstatic", interactive=False, verbosity=0)
         if options["demo"] and not Organisation.objects.exists():
             call_command("seed_demo", stdout=self.stdout)
