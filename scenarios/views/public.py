@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from core.attachments import attachments_of
 from core.clock import BEIJING
 from core.enums import PublicityClass, RegionLevel
+from core.forms import current_cities
 from core.models import Category, Region
 from core.pages import page_of
 from core.spreadsheets import write_csv, write_xlsx
@@ -192,7 +193,7 @@ SORTS = {
 def _catalogue_filters(request: HttpRequest, found: QuerySet[Scenario]) -> tuple[QuerySet[Scenario], dict[str, Any]]:
     given = {name: request.GET.get(name, "").strip()[:100] for name in ("q", "city", "field", "type", "state", "sort")}
     given["sort"] = given["sort"] if given["sort"] in SORTS else "newest"
-    cities = list(Region.objects.filter(level=RegionLevel.CITY).values_list("code", "name"))
+    cities = list(current_cities().values_list("code", "name"))
     fields = list(Category.objects.current().filter(parent__isnull=True).values_list("code", "label"))
     chips = []
     if given["q"]:
