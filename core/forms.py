@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.core.validators import MaxLengthValidator
+from django.db.models import Q, QuerySet
 from django.db.models.fields import BLANK_CHOICE_DASH
 from django.utils.translation import gettext_lazy as _
 
@@ -167,8 +168,13 @@ class LinesField(forms.CharField):
         return super().has_changed(self.prepare_value(initial), data)
 
 
-def region_choices(empty: str = "") -> list[Any]:
-    """The province, then every city with its districts as a group."""
+def current_cities() -> QuerySet[Region]:
+    """Cities that may be chosen; a withdrawn one is only ever shown where an old record names it."""
+    return Region.objects.filter(level=RegionLevel.CITY, valid_until__isnull=True).order_by("code")
+
+
+def region_choices(empty: str = "", *, kept: Any = None) -> list[Any]:
+    """The province, then every city with its districts as a group; last the withdrawn region with the key `kept`."""
     rows = list(Region.objects.filter(valid_until__isnull=True).order_by("code"))
     below: dict[int, list[Region]] = {}
     for row in rows:
@@ -180,6 +186,9 @@ def region_choices(empty: str = "") -> list[Any]:
             choices.append((row.pk, _("%s（全省）") % row.name))
         elif row.level == RegionLevel.CITY:
             choices.append((row.name, [(inner.pk, inner.name) for inner in (row, *below.get(row.pk, []))]))
+    if kept is not None:
+        withdrawn = Region.objects.filter(pk=kept, valid_until__isnull=False)
+        choices += [(_("原来填写的"), [(row.pk, row.name)]) for row in withdrawn]
     return choices
 
 
@@ -220,6 +229,13 @@ CLASSIFICATION = {
 
 def offer_classification(form: forms.BaseForm) -> None:
     """Give the form's region, category and industry fields their grouped choices."""
+    kept = getattr(getattr(form, "instance", None), "region_id", None)
+    region = form.fields.get("region")
+    if isinstance(region, forms.ModelChoiceField):
+        # What may be posted is what is offered.
+        region.queryset = Region.objects.filter(Q(valid_until__isnull=True) | Q(pk=kept))
     for name, (choices, empty) in CLASSIFICATION.items():
-        if name in form.fields:
+        if name == "region" and name in form.fields:
+            setattr(form.fields[name], "choices", region_choices(str(empty), kept=kept))  # noqa: B010 - as below
+        elif name in form.fields:
             setattr(form.fields[name], "choices", choices(str(empty)))  # noqa: B010 - only choice fields are named

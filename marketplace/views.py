@@ -1,6 +1,7 @@
 """Pages that belong to no single app: home, the desk, operations, the audit trail, the style guide."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
@@ -17,6 +18,7 @@ from core.enums import RegionLevel
 from core.errors import NotPermitted
 from core.models import AuditAnchor, AuditEntry, Category
 from core.pages import back_to, page_of
+from core.quarters import Quarter
 from marketplace import operations
 from marketplace.audit_words import action_words, actions_called
 from marketplace.context import OPTIONS, OPTIONS_COOKIE, interface_options
@@ -33,22 +35,27 @@ DESK_ROWS = 6
 @login_not_required
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """What the platform is, the list published last, the search box, the figures."""
-    current = scenario_selectors.current_list()
-    items = list(scenario_selectors.list_items(current)) if current else []
+    """What the platform is, the latest quarter with all its issues, the search box, the figures."""
+    quarter = scenario_selectors.newest_quarter()
+    items = list(scenario_selectors.quarter_items(quarter)) if quarter else []
+    demands = f"{reverse('scenarios:catalogue')}?quarter={quarter.code if quarter else ''}"
     roots = dict(Category.objects.current().filter(parent__isnull=True).values_list("code", "label"))
-    by_field = Counter(roots.get(str(item.content.get("category_code", "")).split(".")[0], _("其他")) for item in items)
+    by_field = Counter(field_of(item.scenario, roots) for item in items)
     by_city = Counter(city_of(item.scenario) for item in items)
     newest = vendor_selectors.with_relations(vendor_selectors.visible_to(None)).order_by("-listed_at", "-pk")[:8]
     return render(
         request,
         "home.html",
         {
-            "current_list": current,
+            "current_list": scenario_selectors.current_list(),
+            "quarter": quarter,
+            "issues": scenario_selectors.quarter_lists(quarter) if quarter else [],
+            "quarter_demands": demands,
+            "today_quarter": Quarter.of(today()),
             "items": items[:HOME_ITEMS],
             "item_count": len(items),
-            "fields": shares(by_field),
-            "cities": shares(by_city),
+            "fields": shares(by_field, f"{demands}&field="),
+            "cities": shares(by_city, f"{demands}&city="),
             "demands": scenario_selectors.scenario_figures(),
             "supply": vendor_selectors.vendor_figures(),
             "capabilities": newest,
@@ -57,21 +64,33 @@ def home(request: HttpRequest) -> HttpResponse:
     )
 
 
-def city_of(scenario: Any) -> str:
-    """The city a demand lies in, for grouping; districts count for their city."""
+def city_of(scenario: Any) -> tuple[str, str]:
+    """Code and name of the city a demand lies in, for grouping; districts count for their city, "" is none."""
     region = scenario.region
     if region is None:
-        return _("未注明")
+        return "", _("未注明")
     if region.level == RegionLevel.PROVINCE:
-        return _("省级")
-    return region.parent.name if region.level == RegionLevel.DISTRICT and region.parent else region.name
+        return region.code, _("省级")
+    return region.city_code, region.parent.name if region.level == RegionLevel.DISTRICT else region.name
 
 
-def shares(counts: Counter, limit: int = 8) -> list[dict[str, Any]]:
-    """The most frequent values with their share of the largest, for a bar chart that is also a table."""
-    most = counts.most_common(limit)
+def field_of(scenario: Any, roots: Mapping[str, str]) -> tuple[str, str]:
+    """Code and name of the field a demand belongs to: the root of its category; "" is none of today's."""
+    code = scenario.category.code.split(".")[0] if scenario.category else ""
+    return (code, roots[code]) if code in roots else ("", _("其他"))
+
+
+def shares(counts: Counter, address: str) -> list[dict[str, Any]]:
+    """All values, the most frequent first, with their share of the largest: a bar chart that is also a table.
+
+    Each leads to the list that it counts, where it has a code to ask for.
+    """
+    most = counts.most_common()
     top = most[0][1] if most else 1
-    return [{"label": label, "count": count, "share": count / top} for label, count in most]
+    return [
+        {"label": label, "count": count, "share": count / top, "url": f"{address}{code}" if code else ""}
+        for (code, label), count in most
+    ]
 
 
 @login_not_required

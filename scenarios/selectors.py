@@ -286,13 +286,35 @@ def list_for(user: Any, code: str) -> QuarterlyList:
 
 def list_items(quarterly_list: QuarterlyList) -> QuerySet[ListItem]:
     """The items with their frozen text, errata, and the live demand beside it, in list order."""
-    return (
-        quarterly_list.items.select_related(
-            "scenario", "scenario__owner", "scenario__region", "scenario__region__parent", "scenario__category"
-        )
-        .prefetch_related(Prefetch("errata", queryset=Erratum.objects.order_by("number")))
-        .order_by("sequence")
+    return _with_live_demand(quarterly_list.items.all()).order_by("sequence")
+
+
+def _with_live_demand(items: QuerySet[ListItem]) -> QuerySet[ListItem]:
+    return items.select_related(
+        "scenario", "scenario__owner", "scenario__region", "scenario__region__parent", "scenario__category"
+    ).prefetch_related(Prefetch("errata", queryset=Erratum.objects.order_by("number")))
+
+
+def newest_quarter() -> Quarter | None:
+    """The latest quarter of which a list is published, whichever issue or earlier quarter was published last."""
+    newest = published_lists().first()
+    return newest.quarter if newest is not None else None
+
+
+def quarter_lists(quarter: Quarter) -> list[QuarterlyList]:
+    """Every published issue of a quarter, the first issue first: a supplement stands beside it, not in its place."""
+    issues = published_lists().filter(year=quarter.year, quarter_number=quarter.number)
+    return list(issues.order_by("issue_number"))
+
+
+def quarter_items(quarter: Quarter) -> QuerySet[ListItem]:
+    """The items of all published issues of a quarter, in their order."""
+    items = ListItem.objects.filter(
+        quarterly_list__year=quarter.year,
+        quarterly_list__quarter_number=quarter.number,
+        quarterly_list__state__in=PUBLIC_LIST_STATES,
     )
+    return _with_live_demand(items).order_by("quarterly_list__issue_number", "sequence")
 
 
 def item_number(quarter: Quarter, position: int) -> str:

@@ -43,13 +43,20 @@ def results(request: HttpRequest) -> HttpResponse:
         )
     except InvalidInput as error:
         problem = error
+    partial = request.htmx and not request.htmx.boosted
+    counts = {} if problem or partial else services.totals(text=text, viewer=request.user)
     context = {
         "page": page,
         "problem": problem,
         "text": text[:400],
         "kind": kind if kind in KINDS else SearchKind.SCENARIO,
         "kinds": [
-            {"value": value, "label": label, "query": urlencode({"q": text[:300], "kind": value})}
+            {
+                "value": value,
+                "label": label,
+                "count": counts.get(value),
+                "query": urlencode({"q": text[:300], "kind": value}),
+            }
             for value, label in SearchKind.choices
         ],
     }
@@ -57,7 +64,7 @@ def results(request: HttpRequest) -> HttpResponse:
         context |= _links(request, page)
     if request.user.is_authenticated:
         context["saved"] = services.saved_searches_of(request.user)
-    template = "search/_results.html" if request.htmx and not request.htmx.boosted else "search/results.html"
+    template = "search/_results.html" if partial else "search/results.html"
     return render(request, template, context, status=400 if problem else 200)
 
 
@@ -142,7 +149,7 @@ def _links(request: HttpRequest, page: SearchPage) -> dict[str, Any]:
 @login_not_required
 @require_safe
 def suggestions(request: HttpRequest) -> HttpResponse:
-    """Titles that begin with what is typed: characters, pinyin or initials."""
+    """Titles that hold what is typed: characters anywhere, pinyin or initials from the beginning."""
     try:
         found = services.suggest(
             kind=request.GET.get("kind", SearchKind.SCENARIO), text=request.GET.get("q", ""), viewer=request.user

@@ -3,10 +3,18 @@
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from core.enums import RegionLevel
-from core.forms import DateInput, PageForm, SomeOf, input_attributes, offer_classification, region_choices
+from core.forms import (
+    DateInput,
+    PageForm,
+    SomeOf,
+    current_cities,
+    input_attributes,
+    offer_classification,
+    region_choices,
+)
 from core.models import Region, TechnologyTag
 from vendors.enums import CredentialKind
 from vendors.models import Capability, VendorProfile
@@ -80,7 +88,7 @@ class CapabilitySectionForm(forms.ModelForm):
     )
     service_regions = SomeOf(
         label=_("服务地区"),
-        queryset=Region.objects.filter(level=RegionLevel.CITY),
+        queryset=Region.objects.none(),
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
@@ -100,6 +108,12 @@ class CapabilitySectionForm(forms.ModelForm):
                 del self.fields[name]
         for name, field in self.fields.items():
             field.help_text = HELP.get(name, "")
+        if "service_regions" in self.fields:
+            # A city that was withdrawn stays where a capability names it already, and is offered to nobody else.
+            named = self.instance.service_regions.values("pk") if self.instance.pk else Region.objects.none()
+            self.fields["service_regions"].queryset = Region.objects.filter(
+                Q(pk__in=current_cities().values("pk")) | Q(pk__in=named)
+            )
         offer_classification(self)
         input_attributes(self)
 

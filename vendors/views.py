@@ -18,9 +18,8 @@ from accounts.enums import Role
 from accounts.permissions import acts_for_suspended, has_role, organisation_of
 from core.clock import today
 from core.entered import whole_number
-from core.enums import RegionLevel
 from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, ObjectNotFound
-from core.forms import refuse, rows_form
+from core.forms import current_cities, refuse, rows_form
 from core.models import Category, Region
 from core.money import format_fen, parse_amount
 from core.pages import page_of, posted, refused_answer, saved_answer, wants_json
@@ -75,7 +74,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 def _filtered(request: HttpRequest, found: QuerySet[Capability]) -> tuple[QuerySet[Capability], dict[str, Any]]:
     given = {name: request.GET.get(name, "").strip()[:100] for name in ("q", "city", "field", "sort")}
     given["sort"] = given["sort"] if given["sort"] in SORTS else "newest"
-    cities = list(Region.objects.filter(level=RegionLevel.CITY).values_list("code", "name"))
+    cities = list(current_cities().values_list("code", "name"))
     fields = list(Category.objects.current().filter(parent__isnull=True).values_list("code", "label"))
     chips = []
     if given["q"]:

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from core.attachments import attachments_of
 from core.clock import BEIJING
 from core.enums import PublicityClass, RegionLevel
+from core.forms import current_cities
 from core.models import Category, Region
 from core.pages import page_of
 from core.spreadsheets import write_csv, write_xlsx
@@ -190,9 +191,16 @@ SORTS = {
 
 
 def _catalogue_filters(request: HttpRequest, found: QuerySet[Scenario]) -> tuple[QuerySet[Scenario], dict[str, Any]]:
-    given = {name: request.GET.get(name, "").strip()[:100] for name in ("q", "city", "field", "type", "state", "sort")}
+    wanted = ("q", "quarter", "city", "field", "type", "state", "sort")
+    given = {name: request.GET.get(name, "").strip()[:100] for name in wanted}
     given["sort"] = given["sort"] if given["sort"] in SORTS else "newest"
-    cities = list(Region.objects.filter(level=RegionLevel.CITY).values_list("code", "name"))
+    places = dict(Region.objects.exclude(level=RegionLevel.DISTRICT).values_list("code", "name"))
+    current = current_cities().values_list("code", flat=True)
+    provinces = [code for code in places if code.endswith("0000")]
+    # A withdrawn city is named where somebody came by an old record's link, and offered to nobody else.
+    offered = dict.fromkeys([*provinces, *current, *({given["city"]} & set(places))])
+    cities = [(code, _("省级（全省）") if code in provinces else places[code]) for code in offered]
+    quarters = list(dict.fromkeys(row.quarter for row in selectors.published_lists()))
     fields = list(Category.objects.current().filter(parent__isnull=True).values_list("code", "label"))
     chips = []
     if given["q"]:
@@ -200,7 +208,14 @@ def _catalogue_filters(request: HttpRequest, found: QuerySet[Scenario]) -> tuple
             Q(title__icontains=given["q"]) | Q(code__iexact=given["q"]) | Q(owner__name__icontains=given["q"])
         )
         chips.append(("q", given["q"]))
-    if given["city"] in dict(cities):
+    quarter = next((quarter for quarter in quarters if quarter.code == given["quarter"]), None)
+    if quarter is not None:
+        found = found.filter(pk__in=selectors.quarter_items(quarter).order_by().values("scenario_id"))
+        chips.append(("quarter", quarter.label))
+    if given["city"] in provinces:
+        found = found.filter(region__code=given["city"])
+        chips.append(("city", dict(cities)[given["city"]]))
+    elif given["city"] in dict(cities):
         found = found.filter(region__code__startswith=given["city"][:4])
         chips.append(("city", dict(cities)[given["city"]]))
     if given["field"] in dict(fields):
@@ -216,6 +231,7 @@ def _catalogue_filters(request: HttpRequest, found: QuerySet[Scenario]) -> tuple
     if given["sort"] == "closing":
         found = found.filter(deadline_at__isnull=False)
     return found, given | {
+        "quarters": [(quarter.code, quarter.label) for quarter in quarters],
         "cities": cities,
         "fields": fields,
         "types": ScenarioType.choices,

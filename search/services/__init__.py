@@ -14,7 +14,7 @@ from search.services.kinds import (
     Option,
     SearchPage,
 )
-from search.services.results import search, suggest, visibility_of
+from search.services.results import search, suggest, totals, visibility_of
 from search.services.saved import saved_search_drop, saved_search_keep, saved_searches_of
 
 __all__ = [
@@ -35,5 +35,6 @@ __all__ = [
     "saved_searches_of",
     "search",
     "suggest",
+    "totals",
     "visibility_of",
 ]

@@ -13,7 +13,7 @@ from django.db.models import Q
 from accounts.enums import Role
 from accounts.permissions import has_role, is_signed_in, organisation_ids, organisation_of
 from search.analysis import normalise, words_and_phrases
-from search.contract import EngineUnavailable, Facet, Filter, Query, Results
+from search.contract import Clause, EngineUnavailable, Facet, Filter, Query, Results
 from search.documents.base import LISTS, PROVINCE, PUBLIC, SUGGESTION_MARK
 from search.engines import get_engine
 from search.highlighting import excerpt, highlight
@@ -23,12 +23,14 @@ from search.services.kinds import (
     FACET_LABELS,
     KINDS,
     NOISE,
+    PAGE_SIZES,
     SORTS,
     STRICT_TERMS,
     SUGGESTIONS,
     FacetView,
     Item,
     Option,
+    Searchable,
     SearchPage,
 )
 from search.services.requests import SearchRequest, checked_request, unknown_kind
@@ -81,19 +83,24 @@ def _from_engine(request: SearchRequest, viewer: Any) -> SearchPage:
     terms = query_terms(request.text)
     if request.text and not terms:
         return _page(request, (), 0, facets=())
-    strict = len(terms) <= STRICT_TERMS
-    results = _ask(request, viewer, terms, strict=strict)
-    relaxed = False
-    if terms and strict and len(terms) > 1 and not results.total:
-        results = _ask(request, viewer, terms, strict=False)
-        relaxed = bool(results.total)
+    results, relaxed = _asked(request, viewer, terms, facets=request.of.facets)
     rows = request.of.rows(viewer).in_bulk([int(hit.id) for hit in results.hits])
     found = [rows[int(hit.id)] for hit in results.hits if int(hit.id) in rows]
     items = tuple(_item(request, row) for row in found)
     return _page(request, items, results.total or 0, facets=facet_views(request, results), relaxed=relaxed)
 
 
-def _ask(request: SearchRequest, viewer: Any, terms: Sequence[str], *, strict: bool) -> Results:
+def _asked(request: SearchRequest, viewer: Any, terms: Sequence[str], *, facets: Sequence[str]) -> tuple[Results, bool]:
+    """What holds every word, or else some of them; and whether it had to be the latter."""
+    strict = len(terms) <= STRICT_TERMS
+    results = _ask(request, viewer, terms, strict=strict, facets=facets)
+    if not (terms and strict and len(terms) > 1 and not results.total):
+        return results, False
+    results = _ask(request, viewer, terms, strict=False, facets=facets)
+    return results, bool(results.total)
+
+
+def _ask(request: SearchRequest, viewer: Any, terms: Sequence[str], *, strict: bool, facets: Sequence[str]) -> Results:
     filters = [Filter("visible", values=visibility_of(viewer))]
     filters += [Filter(name, values=values, facet=name) for name, values in request.filters.items()]
     return get_engine().search(
@@ -102,7 +109,7 @@ def _ask(request: SearchRequest, viewer: Any, terms: Sequence[str], *, strict: b
             index=request.of.schema.name,
             clauses=text_clauses(terms, strict=strict),
             filters=tuple(filters),
-            facets=tuple(Facet(name, name, size=100) for name in request.of.facets),
+            facets=tuple(Facet(name, name, size=100) for name in facets),
             sort=SORTS[request.sort],
             limit=request.page_size,
             offset=(request.page - 1) * request.page_size,
@@ -178,7 +185,8 @@ def _from_database(request: SearchRequest, viewer: Any) -> SearchPage:
 
 
 def suggest(*, kind: str, text: str, viewer: Any, limit: int = SUGGESTIONS) -> list[str]:
-    """Titles the viewer may read that begin, at a word, with what is typed: characters, pinyin or initials."""
+    """Titles the viewer may read: first those that begin, at a word, with what is typed (characters, pinyin or
+    initials), then those that hold it anywhere."""
     if kind not in KINDS:
         raise unknown_kind(kind)
     typed = "".join(NOISE.sub("", normalise(str(text or ""))).split())[:40]
@@ -189,7 +197,46 @@ def suggest(*, kind: str, text: str, viewer: Any, limit: int = SUGGESTIONS) -> l
         values = get_engine().suggest(
             known.schema, "suggestion", typed, [Filter("visible", values=visibility_of(viewer))], limit * 6
         )
+        begin = list(dict.fromkeys(value.split(SUGGESTION_MARK, 1)[1] for value in values))[:limit]
+        return begin if len(begin) == limit else [*begin, *_titles_with(known, typed, viewer, begin, limit)][:limit]
     except EngineUnavailable:
         titles = known.rows(viewer).filter(title__icontains=typed).order_by(*known.database_order)
         return list(dict.fromkeys(titles.values_list("title", flat=True)[: limit * 2]))[:limit]
-    return list(dict.fromkeys(value.split(SUGGESTION_MARK, 1)[1] for value in values))[:limit]
+
+
+def _titles_with(known: Searchable, typed: str, viewer: Any, found: Sequence[str], limit: int) -> list[str]:
+    """Further titles that hold what is typed, in one piece, wherever; the engine proposes them by their words."""
+    terms = query_terms(typed)
+    if not terms:
+        return []
+    results = get_engine().search(
+        known.schema,
+        Query(
+            index=known.schema.name,
+            clauses=(Clause("title", "title", tuple((term, 1.0) for term in terms), required=True, all_terms=True),),
+            filters=(Filter("visible", values=visibility_of(viewer)),),
+            limit=limit * 6,
+            count_total=False,
+        ),
+    )
+    rows = known.rows(viewer).in_bulk([int(hit.id) for hit in results.hits])
+    titles = [" ".join(rows[int(hit.id)].title.split())[:60] for hit in results.hits if int(hit.id) in rows]
+    holding = [title for title in titles if typed in "".join(normalise(title).split())]
+    return [title for title in dict.fromkeys(holding) if title not in found]
+
+
+def totals(*, text: str, viewer: Any) -> dict[str, int | None]:
+    """How many of each kind a search for `text` finds without filters; None for all while the engine is away.
+
+    Raises InvalidInput as `search` does.
+    """
+    found: dict[str, int | None] = dict.fromkeys(KINDS)
+    try:
+        for kind in KINDS:
+            request = checked_request(kind, text, {}, "", 1, PAGE_SIZES[0])
+            terms = query_terms(request.text)
+            nothing = bool(request.text) and not terms
+            found[kind] = 0 if nothing else _asked(request, viewer, terms, facets=())[0].total or 0
+    except EngineUnavailable:
+        return dict.fromkeys(KINDS)
+    return found

@@ -18,6 +18,7 @@ from search.services import (
     saved_searches_of,
     search,
     suggest,
+    totals,
 )
 from tests.factories import (
     make_listed_capability,
@@ -158,6 +159,23 @@ def test_capabilities_and_lists_are_searched_alike(demands):
 @pytest.mark.parametrize("typed", ["城市", "道路", "chengshi", "csdl", "ＣＨＥＮＧ"])
 def test_suggestions_by_words_pinyin_and_initials(demands, typed):
     assert suggest(kind="scenario", text=typed, viewer=NOBODY) == ["城市道路积水智能监测"]
+
+
+@pytest.mark.parametrize("typed", ["市道", "路积", "积水智", "能监", "智 能", "水智能监测"])
+def test_suggestions_hold_what_is_typed_anywhere_in_the_title(demands, typed):
+    assert suggest(kind="scenario", text=typed, viewer=NOBODY) == ["城市道路积水智能监测"]
+
+
+def test_suggestions_hold_what_is_typed_in_one_piece(demands):
+    """Both words are in the title, apart."""
+    assert suggest(kind="scenario", text="城市监测", viewer=NOBODY) == []
+
+
+def test_the_totals_equal_the_lists_behind_them(demands):
+    for text in ("监测", "", "城市道路", "没有这样的词"):
+        found = totals(text=text, viewer=NOBODY)
+        assert found == {kind: search(kind=kind, text=text, viewer=NOBODY).total for kind in found}
+    assert totals(text="道路", viewer=NOBODY)["scenario"] == 1
 
 
 def test_suggestions_need_something_typed():
