@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from accounts.permissions import may_read_audit
 from challenges import selectors as challenge_selectors
 from core import audit
+from core.clock import today
 from core.enums import RegionLevel
 from core.errors import NotPermitted
 from core.models import AuditAnchor, AuditEntry, Category
