@@ -27,6 +27,7 @@ PUBLIC = {
     "vendors",
     "vendor",
     "results",
+    "sealer",
     "suggestions",
     "unsubscribe",
     "attachment",
