@@ -27,6 +27,7 @@ PUBLIC = {
     "vendors",
     "vendor",
     "results",
+    "sealer",
     "suggestions",
     "unsubscribe",
     # Whoever holds the signed link of a mail (vendors/confirmations.py).

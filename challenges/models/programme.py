@@ -13,6 +13,7 @@ from challenges.enums import (
     CheckStage,
     ProgrammeModel,
     ProgrammeState,
+    PublicityState,
     QuestionState,
     SelectionMethod,
     outcome_name,
@@ -225,8 +226,15 @@ class Challenge(DecidingModel):
 
     def get_state_display(self) -> str:  # type: ignore[no-redef]  # instead of Django's own
         name = str(dict(ChallengeState.choices).get(self.state, self.state))
+        if self.state == ChallengeState.PUBLICITY and self._publicity_is_over():
+            name = str(_("公示已结束"))
         # Only these states' names depend on the programme, which a plain list of challenges need not have read.
         return self.outcome_name(name) if self.state in (ChallengeState.AWARDED, ChallengeState.AWARD_LAPSED) else name
+
+    def _publicity_is_over(self) -> bool:
+        """The award may be days away: until then nobody is told 公示中 of a period that has ended."""
+        shown = self.publicities.exclude(state=PublicityState.VOID).order_by("-pk").first()
+        return shown is not None and shown.is_over
 
     @property
     def public_state(self) -> str:

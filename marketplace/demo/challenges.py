@@ -23,7 +23,7 @@ from challenges.sealing import keys
 from challenges.sealing.canonical import decode_bytes, encode_bytes
 from challenges.sealing.envelopes import seal_envelope
 from challenges.sealing.officer_files import lock_key
-from challenges.services import bids, clarification, decision, needs, openers, openings, programmes, review
+from challenges.services import bids, clarification, decision, experts, needs, openers, openings, programmes, review
 from core.clock import BEIJING, frozen
 from core.models import Category
 from marketplace.demo import next_year
@@ -255,6 +255,30 @@ class ChallengeStory:
                     ],
                     user=user,
                 )
+
+            self.retired_expert(areas)
+
+    def retired_expert(self, areas: list[Category]) -> None:
+        """One without an account who has left the pool: no draw knows them, their page and its trail remain."""
+        gone = review.expert_enter(
+            acting_user=self.handler,
+            name="苏怀瑾",
+            kind="technical",
+            title="研究员",
+            years=31,
+            areas=areas,
+            employments=[
+                {
+                    "organisation_name": "省工业技术研究院（示例）",
+                    "position": "研究员",
+                    "started_on": date(1995, 7, 1),
+                    "ended_on": date(2026, 6, 30),
+                }
+            ],
+        )
+        experts.expert_retire(
+            expert_public_id=gone.public_id, acting_user=self.handler, reason="已退休，本人申请出库。"
+        )
 
     def panel(self, challenge: Challenge, purpose: str) -> Panel:
         panel = review.panel_commit(challenge_id=challenge.pk, acting_user=self.handler, purpose=purpose)

@@ -281,6 +281,8 @@ def test_its_page_offers_an_objection_until_then_and_none_after_even_before_the_
             form = client.get(objecting).content.decode()
             assert ("公示已结束" in form, "<textarea" in form) == (True, False)
             assert "公示已结束" in client.get(reverse("challenges:publicities")).content.decode()
+            about = client.get(reverse("challenges:challenge", args=[publicity.challenge.code])).content.decode()
+            assert ("公示已结束" in about, "公示中" in about) == (True, False)
             decision.publicities_end()
 
 

@@ -35,6 +35,7 @@ PUBLIC = {
     "challenges:record",
     "challenges:results",
     "challenges:verifier",
+    "challenges:sealer",
     "challenges:proofs",
     "scenarios:feed",
     "scenarios:lists",
