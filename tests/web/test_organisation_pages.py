@@ -299,7 +299,7 @@ def test_the_register_points_at_what_would_not_be_given_today(sign_in):
     html = sign_in(make_person(Role.SECURITY_ADMINISTRATOR)).get(reverse("accounts:holders"), {"q": "xiaoshou"})
     text = html.content.decode()
     assert "“监督人员”只能由省级机关的人员担任，“示例软件公司”登记为省级企业。" in text
-    assert text.count("“供给方经办人”与“监督人员”不能由同一人在同一机构兼任。") == 2
+    assert text.count("“监督人员”与“供给方经办人”不能由同一人在同一机构兼任。") == 2
     assert text.count("须核实") == 3
 
 
