@@ -158,6 +158,20 @@ _MESSAGES = (
         "scenarios:list",
     ),
     Message(
+        "list.erratum_waits",
+        Group.TODO,
+        _("待审批的勘误：%(list)s"),
+        _("%(person)s 草拟了《%(list)s》的勘误，更正为：%(text)s。请核对后批准发布或退回。"),
+        "scenarios:edit_list",
+    ),
+    Message(
+        "list.erratum_returned",
+        Group.RESULT,
+        _("勘误被退回：%(list)s"),
+        _("您草拟的《%(list)s》的勘误被退回，没有公开。%(comment)s"),
+        "scenarios:edit_list",
+    ),
+    Message(
         "quarter.overdue",
         Group.OPERATION,
         _("逾期：%(quarter)s没有发布需求清单"),

@@ -24,13 +24,14 @@ from notifications.services import delivery_send, notify
 from notifications.wording import comment_sentence, numbered, review_values
 from scenarios.enums import QuarterlyListState, ScenarioState
 from scenarios.events import (
+    ErratumDraftMoved,
     ErratumPublished,
     QuarterlyListPublished,
     QuarterlyListTransitioned,
     QuarterOverdue,
     ScenarioTransitioned,
 )
-from scenarios.models import Erratum, QuarterlyList, Scenario, ScenarioReview
+from scenarios.models import Erratum, ErratumDraft, QuarterlyList, Scenario, ScenarioReview
 from vendors.enums import CapabilityState
 from vendors.events import CapabilityExpiring, CapabilityTransitioned
 from vendors.models import Capability, VendorProfile
@@ -187,6 +188,33 @@ def list_published(event: QuarterlyListPublished) -> None:
             values={"list": quarterly_list.title, "count": len(items), "items": "\n".join(items)},
             url_arguments=[quarterly_list.code],
             organisation=owners[owner_id],
+        )
+
+
+@subscribe(ErratumDraftMoved, name="notifications.erratum_draft_moved")
+def erratum_draft_moved(event: ErratumDraftMoved) -> None:
+    """Those who may approve it, and its author when it comes back; its publication is told by `erratum_published`."""
+    draft = ErratumDraft.objects.select_related("quarterly_list", "prepared_by").filter(pk=event.draft_id).first()
+    if draft is None or draft.prepared_by is None:
+        return
+    values = {"list": draft.quarterly_list.title, "comment": comment_sentence(draft.comment)}
+    arguments = [draft.quarterly_list.code]
+    if event.action == "prepare":
+        approvers = people_with_role(Role.LIST_APPROVER).exclude(pk=draft.prepared_by_id)
+        notify(
+            "list.erratum_waits",
+            recipients=approvers.exclude(pk__in=draft.quarterly_list.editors.values("pk")),
+            key=str(draft.pk),
+            values={**values, "person": str(draft.prepared_by), "text": draft.corrected_text},
+            url_arguments=arguments,
+        )
+    elif event.action == "return":
+        notify(
+            "list.erratum_returned",
+            recipients=[draft.prepared_by],
+            key=str(draft.pk),
+            values=values,
+            url_arguments=arguments,
         )
 
 

@@ -78,6 +78,14 @@ class ReviewConclusion(models.TextChoices):
     NOT_ACCEPTED = "not_accepted", _("不予采纳")
 
 
+class ErratumDraftState(models.TextChoices):
+    """A correction binds the public only once somebody else than its author approved it."""
+
+    WAITING = "waiting", _("待审批")
+    PUBLISHED = "published", _("已发布")
+    RETURNED = "returned", _("已退回")
+
+
 class QuarterlyListState(models.TextChoices):
     """State machine F (domain.md §3.4). OVERDUE is a flag of a quarter, not a state of a list."""
 

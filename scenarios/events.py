@@ -45,6 +45,15 @@ class QuarterlyListPublished(Event):
 
 
 @dataclass(frozen=True)
+class ErratumDraftMoved(Event):
+    """A correction was prepared, published or returned."""
+
+    topic: ClassVar[str] = "scenarios.erratum_draft.moved"
+    draft_id: int
+    action: str
+
+
+@dataclass(frozen=True)
 class ErratumPublished(Event):
     topic: ClassVar[str] = "scenarios.quarterly_list.erratum_published"
     erratum_id: int

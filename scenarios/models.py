@@ -16,6 +16,7 @@ from core.quarters import Quarter
 from core.transitions import state_check
 from scenarios.enums import (
     DataClass,
+    ErratumDraftState,
     FundingNature,
     QuarterlyListState,
     ReviewConclusion,
@@ -347,6 +348,44 @@ class Erratum(DecidingModel):
 
     def __str__(self) -> str:
         return f"{self.quarterly_list.code} 勘误{self.number}"
+
+
+class ErratumDraft(DecidingModel):
+    """A correction as its editor prepared it: seen by those who make lists, published by another person's approval."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    quarterly_list = models.ForeignKey(QuarterlyList, on_delete=models.CASCADE, related_name="erratum_drafts")
+    item = models.ForeignKey(ListItem, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    state = models.CharField(
+        _("状态"), max_length=12, choices=ErratumDraftState.choices, default=ErratumDraftState.WAITING
+    )
+    field = models.CharField(_("更正栏目"), max_length=40, blank=True)
+    corrected_text = models.TextField(_("更正为"))
+    reason = models.TextField(_("更正原因"))
+    prepared_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    prepared_at = models.DateTimeField(default=now, editable=False)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    comment = models.TextField(_("审批意见"), blank=True)
+    erratum = models.OneToOneField(Erratum, null=True, on_delete=models.PROTECT, related_name="draft")
+
+    class Meta:
+        verbose_name = _("勘误草拟")
+        verbose_name_plural = _("勘误草拟")
+        ordering = ["pk"]
+        constraints = [state_check(ErratumDraftState, "erratum_draft_state")]
+
+    def __str__(self) -> str:
+        return f"{self.quarterly_list.code} {self.get_state_display()}"
+
+    @property
+    def original_text(self) -> str:
+        """The published text that it corrects, as it will stand beside the correction."""
+        return str(self.item.content.get(self.field, "") or "") if self.item is not None and self.field else ""
+
+    @property
+    def field_label(self) -> str:
+        return str(Scenario._meta.get_field(self.field).verbose_name) if self.field else ""  # type: ignore[union-attr]
 
 
 class OverdueQuarter(models.Model):

@@ -5,7 +5,7 @@ from typing import Any
 from accounts.enums import Role
 from accounts.permissions import acts_for, has_role, is_member, is_provincial, organisation_of
 from scenarios.enums import ReviewStage, ScenarioState
-from scenarios.models import QuarterlyList, Scenario
+from scenarios.models import ErratumDraft, QuarterlyList, Scenario
 
 
 def by_clock(user: Any, _obj: Any) -> bool:
@@ -96,6 +96,11 @@ def may_approve_list(user: Any, quarterly_list: QuarterlyList) -> bool:
         and is_provincial(user)
         and not quarterly_list.editors.filter(pk=user.pk).exists()
     )
+
+
+def may_approve_erratum(user: Any, draft: ErratumDraft) -> bool:
+    """An approver of the list who did not prepare the correction."""
+    return may_approve_list(user, draft.quarterly_list) and draft.prepared_by_id != user.pk
 
 
 def may_publish_item(user: Any, _scenario: Scenario) -> bool:

@@ -10,12 +10,14 @@ from core.errors import Reason
 from core.guards import has_comment, has_defects
 from core.quarters import Quarter
 from core.transitions import Machine, Transition
+from scenarios.enums import ErratumDraftState as D
 from scenarios.enums import QuarterlyListState as L
 from scenarios.enums import ScenarioState as S
 from scenarios.models import QuarterlyList, Scenario
 from scenarios.permissions import (
     acts_as_owner,
     by_clock,
+    may_approve_erratum,
     may_approve_list,
     may_convert_to_challenge,
     may_edit_list,
@@ -32,6 +34,7 @@ from scenarios.validators import (
     fair_competition_problems,
     personal_information_problems,
     submission_problems,
+    validity_end,
 )
 
 Context = Mapping[str, Any]
@@ -46,6 +49,11 @@ def owner_is_verified(scenario: Scenario, _context: Context) -> list[Reason]:
     if scenario.owner.is_verified:
         return []
     return [Reason("owner_not_verified", _("需求单位尚未通过核验，请先在“本机构”页面申请核验，再提交需求。"))]
+
+
+def says_why_once_handed_in(scenario: Scenario, context: Context) -> list[Reason]:
+    """A draft is nobody's but its owner's: who takes it back owes nobody a reason."""
+    return [] if scenario.state == S.DRAFT else has_comment(scenario, context)
 
 
 def is_not_listed_already(scenario: Scenario, _context: Context) -> list[Reason]:
@@ -148,7 +156,7 @@ SCENARIO_MACHINE: Machine = {
         [S.DRAFT, S.SUBMITTED, S.SUPPLEMENT, S.FIRST_PASSED, S.POOLED],
         S.WITHDRAWN,
         permitted=acts_as_owner,
-        guards=(has_comment,),
+        guards=(says_why_once_handed_in,),
         label=gettext_lazy("撤回"),
     ),
     "reopen": Transition(
@@ -201,6 +209,14 @@ def quarter_has_begun(quarterly_list: QuarterlyList, context: Context) -> list[R
     return [Reason("quarter_not_begun", _("%s尚未开始，不能提前发布。") % quarterly_list.quarter.label)]
 
 
+def validity_is_over(quarterly_list: QuarterlyList, context: Context) -> list[Reason]:
+    """A list is put away when its demands have run out, not while they are looked at."""
+    ends = validity_end(quarterly_list.quarter)
+    if context["today"] > ends:
+        return []
+    return [Reason("still_valid", _("清单中的需求有效期到 %s，之后才能归档。") % ends)]
+
+
 #: Machine F.
 LIST_MACHINE: Machine = {
     "freeze": Transition(
@@ -231,5 +247,15 @@ LIST_MACHINE: Machine = {
         guards=(has_items, quarter_has_begun),
         label=gettext_lazy("发布"),
     ),
-    "archive": Transition([L.PUBLISHED], L.ARCHIVED, permitted=may_edit_list, label=gettext_lazy("归档")),
+    "archive": Transition(
+        [L.PUBLISHED], L.ARCHIVED, permitted=may_edit_list, guards=(validity_is_over,), label=gettext_lazy("归档")
+    ),
+}
+
+#: A correction: prepared by an editor, published or returned by somebody else.
+ERRATUM_MACHINE: Machine = {
+    "publish": Transition([D.WAITING], D.PUBLISHED, permitted=may_approve_erratum, label=gettext_lazy("批准并发布")),
+    "return": Transition(
+        [D.WAITING], D.RETURNED, permitted=may_approve_erratum, guards=(has_comment,), label=gettext_lazy("退回")
+    ),
 }

@@ -39,4 +39,9 @@ urlpatterns = [
     path("desk/lists/<str:code>/move/<int:item_id>/<str:direction>/", listmaking.move, name="list_move"),
     path("desk/lists/<str:code>/step/<str:action>/", listmaking.step, name="list_step"),
     path("desk/lists/<str:code>/erratum/", listmaking.erratum, name="list_erratum"),
+    path(
+        "desk/lists/<str:code>/erratum/<uuid:public_id>/<str:action>/",
+        listmaking.erratum_decide,
+        name="list_erratum_decide",
+    ),
 ]

@@ -4,6 +4,7 @@ Every function returns all reasons against, never the first only (domain.md §3.
 """
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from django.utils.functional import Promise
@@ -16,6 +17,7 @@ from core.clock import database_now, today
 from core.enums import PublicityClass
 from core.errors import Reason
 from core.personal_information import LABELS, scan
+from core.quarters import Quarter
 from scenarios.enums import FundingNature, Restriction, ScenarioType
 from scenarios.models import Scenario
 
@@ -69,6 +71,11 @@ PUBLIC_TEXT_FIELDS = (
 )
 LONGEST_TEXT = 10_000
 SHORTEST_DESCRIPTION = 20
+
+
+def validity_end(quarter: Quarter) -> date:
+    """The 25th of the last month of the next quarter (domain.md §3.3, as the ministry's platform does)."""
+    return quarter.next().last_day.replace(day=25)
 
 
 def _label(field: str) -> str:

@@ -659,7 +659,7 @@ class _Builder:
                 scenario_services.list_archive(list_id=quarterly_list.pk, acting_user=self.people["bianzhi"])
         if quarter == "2026Q2":
             with frozen(PUBLISHED["2026Q2"] + timedelta(days=5)):
-                scenario_services.erratum_publish(
+                draft = scenario_services.erratum_prepare(
                     list_id=quarterly_list.pk,
                     acting_user=self.people["bianzhi"],
                     item_id=items[1].pk,
@@ -667,6 +667,7 @@ class _Builder:
                     corrected_text="2026年11月底前上线",
                     reason="需求单位来函说明工期填写有误。",
                 )
+                scenario_services.erratum_publish(public_id=draft.public_id, acting_user=self.people["shenpi"])
         if quarter == "2026Q3":
             with frozen(PUBLISHED["2026Q3"] + timedelta(days=30)):
                 scenario_services.scenario_act(

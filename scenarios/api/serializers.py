@@ -16,7 +16,7 @@ from core.api.serializers import (
 from core.entered import validate_visible, validate_year
 from core.texts import LONGEST_TEXT
 from scenarios.enums import Restriction
-from scenarios.models import Erratum, ListItem, QuarterlyList, Scenario
+from scenarios.models import Erratum, ErratumDraft, ListItem, QuarterlyList, Scenario
 from scenarios.services import REVIEW_ACTIONS
 
 PUBLIC_FIELDS = (
@@ -153,6 +153,16 @@ class ReviewSerializer(CommentSerializer):
     defects = DefectSerializer(many=True, required=False, default=list)
     secrecy_reviewed = serializers.BooleanField(required=False, default=False)
     expected_version = serializers.IntegerField(required=False)
+
+
+class ErratumDraftSerializer(serializers.ModelSerializer):
+    state_label = serializers.CharField(source="get_state_display", read_only=True)
+
+    class Meta:
+        model = ErratumDraft
+        fields = ("public_id", "state", "state_label", "field", "original_text", "corrected_text", "reason")
+        read_only_fields = fields
+        extra_kwargs = {"original_text": {"help_text": "清单中的原文"}}
 
 
 class ErratumSerializer(serializers.ModelSerializer):

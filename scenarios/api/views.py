@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiParameter,
     PolymorphicProxySerializer,
@@ -19,6 +20,7 @@ from accounts.selectors import within_region
 from core.api.idempotency import idempotent
 from core.api.permissions import PublicReadOrAuthenticated
 from core.api.serializers import CommentSerializer
+from core.entered import identifier
 from core.errors import ObjectNotFound
 from core.models import Region
 from core.quarters import Quarter
@@ -289,10 +291,10 @@ class QuarterlyListViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
         return self.retrieve(request, code)
 
     @extend_schema(
-        summary="发布勘误",
+        summary="草拟勘误，由另一位审批人批准后发布",
         parameters=[CODE],
         request=serializers.ErratumWriteSerializer,
-        responses={201: serializers.ErratumSerializer},
+        responses={201: serializers.ErratumDraftSerializer},
     )
     @action(detail=True, methods=["post"])
     def errata(self, request: Request, code: str) -> Response:
@@ -306,12 +308,30 @@ class QuarterlyListViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
             if item is None:
                 raise ObjectNotFound()
             item_id = item.pk
-        erratum = services.erratum_publish(
+        draft = services.erratum_prepare(
             list_id=quarterly_list.pk,
             acting_user=request.user,
             item_id=item_id,
             field=values["field"],
             corrected_text=values["corrected_text"],
             reason=values["reason"],
+        )
+        return Response(serializers.ErratumDraftSerializer(draft).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        summary="批准并发布另一人草拟的勘误",
+        parameters=[CODE, OpenApiParameter("draft", OpenApiTypes.UUID, OpenApiParameter.PATH)],
+        request=CommentSerializer,
+        responses={201: serializers.ErratumSerializer},
+    )
+    @action(detail=True, methods=["post"], url_path=r"errata/(?P<draft>[0-9a-f-]{36})/publish")
+    def publish_erratum(self, request: Request, code: str, draft: str) -> Response:
+        found = self._object(code).erratum_drafts.filter(public_id=identifier(draft)).first()
+        if found is None:
+            raise ObjectNotFound()
+        serializer = CommentSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        erratum = services.erratum_publish(
+            public_id=found.public_id, acting_user=request.user, comment=serializer.validated_data["comment"]
         )
         return Response(serializers.ErratumSerializer(erratum).data, status=status.HTTP_201_CREATED)

@@ -18,10 +18,9 @@ from scenarios.services.demands import (
     scenarios_expire,
     scenarios_refresh,
     tags_named,
-    validity_end,
 )
+from scenarios.services.errata import erratum_prepare, erratum_publish, erratum_return
 from scenarios.services.lists import (
-    erratum_publish,
     list_add_items,
     list_approve,
     list_archive,
@@ -35,12 +34,15 @@ from scenarios.services.lists import (
     list_unfreeze,
     overdue_quarter_flag,
 )
+from scenarios.validators import validity_end
 
 __all__ = [
     "EDITABLE_FIELDS",
     "REVIEW_ACTIONS",
     "apply_budget",
+    "erratum_prepare",
     "erratum_publish",
+    "erratum_return",
     "fair_competition_review_save",
     "keep_version",
     "list_add_items",

@@ -16,7 +16,6 @@ from core.clock import now, today
 from core.errors import DomainError, EditConflict, InvalidInput, NotPermitted, ObjectNotFound
 from core.models import TechnologyTag
 from core.money import UnreadableAmount, parse_amount
-from core.quarters import Quarter
 from core.texts import text_problems
 from core.transitions import transition
 from core.working_days import period
@@ -464,11 +463,6 @@ def scenario_land(*, scenario_id: int) -> Scenario | None:
 
 
 # --- validity ----------------------------------------------------------------------------------------------------
-
-
-def validity_end(quarter: Quarter) -> date:
-    """The 25th of the last month of the next quarter (domain.md §3.3, as the ministry's platform does)."""
-    return quarter.next().last_day.replace(day=25)
 
 
 def scenarios_expire() -> int:

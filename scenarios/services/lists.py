@@ -15,16 +15,16 @@ from core.quarters import Quarter
 from core.transitions import transition
 from scenarios.enums import QuarterlyListState, ScenarioState
 from scenarios.events import (
-    ErratumPublished,
     QuarterlyListPublished,
     QuarterlyListTransitioned,
     QuarterOverdue,
 )
-from scenarios.models import Erratum, ListItem, OverdueQuarter, QuarterlyList, Scenario
+from scenarios.models import ListItem, OverdueQuarter, QuarterlyList, Scenario
 from scenarios.permissions import may_edit_list, may_edit_lists
-from scenarios.selectors import CONTENT_FIELDS, highest_position, item_number
-from scenarios.services.demands import keep_version, move, validity_end
+from scenarios.selectors import highest_position, item_number
+from scenarios.services.demands import keep_version, move
 from scenarios.states import LIST_MACHINE
+from scenarios.validators import validity_end
 
 
 def _locked(list_id: int) -> QuarterlyList:
@@ -311,55 +311,7 @@ def list_archive(*, list_id: int, acting_user: User) -> QuarterlyList:
     return quarterly_list
 
 
-# --- after publication -------------------------------------------------------------------------------------------
-
-
-@transaction.atomic
-def erratum_publish(
-    *,
-    list_id: int,
-    acting_user: User,
-    corrected_text: str,
-    reason: str,
-    item_id: int | None = None,
-    field: str = "",
-) -> Erratum:
-    """Number a correction and show it beside the original, which stays as published (domain.md §3.4).
-
-    `field` is a content field of the item; its published text is copied as the original.
-    """
-    quarterly_list = _locked(list_id)
-    if not may_edit_list(acting_user, quarterly_list):
-        raise NotPermitted(_("发布勘误需要省级“清单编制人”角色。"))
-    problems: dict[str, list[str]] = {}
-    if not quarterly_list.is_public:
-        raise DomainError(_("清单尚未发布，请直接修改条目，不需要勘误。"), code="list_not_published")
-    item = quarterly_list.items.filter(pk=item_id).first() if item_id is not None else None
-    if item_id is not None and item is None:
-        problems["item"] = [_("所选条目不在这份清单中。")]
-    if field and field not in CONTENT_FIELDS:
-        problems["field"] = [_("请选择要更正的栏目。")]
-    if not corrected_text.strip():
-        problems["corrected_text"] = [_("请填写更正后的内容。")]
-    if not reason.strip():
-        problems["reason"] = [_("请填写更正原因。")]
-    if problems:
-        raise InvalidInput(problems)
-    last = quarterly_list.errata.order_by("-number").first()
-    erratum = Erratum.objects.create(
-        quarterly_list=quarterly_list,
-        item=item,
-        number=last.number + 1 if last is not None else 1,
-        field=field,
-        original_text=str(item.content.get(field, "") or "") if item is not None and field else "",
-        corrected_text=corrected_text.strip(),
-        reason=reason.strip(),
-        created_by=acting_user,
-        published_at=now(),
-    )
-    audit.record(acting_user, "scenarios.quarterly_list.erratum", quarterly_list, {"erratum": erratum.number})
-    outbox.publish(ErratumPublished(erratum.pk))
-    return erratum
+# --- after publication (errata: scenarios.services.errata) -------------------------------------------------------
 
 
 @transaction.atomic

@@ -45,6 +45,17 @@ SECTION_HINTS = {
     "contact": gettext_lazy("公开联系方式、内部联系人、保密声明"),
 }
 
+#: Steps with a reason that the other side reads, and what each step does, in words.
+ASKS_REASON = ("withdraw", "suspend", "close")
+WITHDRAWS_DRAFT = gettext_lazy("草稿只有本单位能看到。撤回后不再列在填写中，以后可以重新填报。")
+CONSEQUENCES = {
+    "withdraw": gettext_lazy("撤回后审核停止，审核人会知道；以后可以重新填报，要从初审重新开始。"),
+    "reopen": gettext_lazy("需求回到草稿，可以修改后重新提交。"),
+    "suspend": gettext_lazy("暂停期间不接受新的意向，已有的对接不结束；需求单位和对接中的供给方会收到通知，可以恢复。"),
+    "resume": gettext_lazy("恢复后重新接受意向，需求单位和对接中的供给方会收到通知。"),
+    "close": gettext_lazy("结束后不能恢复：不再接受意向，尚未签约的对接随之结束并通知供给方；已签约的不受影响。"),
+}
+
 
 @never_cache
 @require_safe
@@ -371,6 +382,13 @@ def act(request: HttpRequest, key: str, action: str) -> HttpResponse:
     return render(
         request,
         "scenarios/act.html",
-        {"scenario": scenario, "form": form, "action": action, "label": SCENARIO_MACHINE[action].label},
+        {
+            "scenario": scenario,
+            "form": form,
+            "action": action,
+            "label": SCENARIO_MACHINE[action].label,
+            "asks_reason": action in ASKS_REASON and scenario.state != ScenarioState.DRAFT,
+            "consequence": WITHDRAWS_DRAFT if scenario.state == ScenarioState.DRAFT else CONSEQUENCES[action],
+        },
         status=400 if form.errors else 200,
     )

@@ -1,6 +1,7 @@
 """Editors' and approvers' pages: the pool, lists in the making, every step of a list, errata."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -19,10 +20,10 @@ from core.pages import page_of, past_its_neighbour, posted
 from core.quarters import Quarter
 from core.transitions import available_actions
 from scenarios import selectors, services
-from scenarios.enums import QuarterlyListState
+from scenarios.enums import ErratumDraftState, QuarterlyListState
 from scenarios.forms import ApprovalForm, ErratumForm, NewListForm
 from scenarios.models import QuarterlyList
-from scenarios.permissions import may_edit_list, may_edit_lists
+from scenarios.permissions import may_approve_erratum, may_edit_list, may_edit_lists
 from scenarios.states import LIST_MACHINE
 
 LIST_ROLES = (Role.LIST_EDITOR, Role.LIST_APPROVER, Role.PROVINCIAL_REVIEWER, Role.SUPERVISOR)
@@ -40,6 +41,7 @@ STEP_WARNINGS = {
     "unfreeze": gettext_lazy("解除冻结后，清单中的文字和编号作废，需求回到需求库。"),
     "publish": gettext_lazy("发布后清单不能修改，只能以编号勘误更正；平台随即为每项需求匹配供给方并通知。"),
     "return": gettext_lazy("退回后清单回到征集状态，需重新冻结和送审。"),
+    "archive": gettext_lazy("归档后清单仍然公开，但不再是进行中的清单，不能恢复。"),
 }
 PROGRESS = (
     QuarterlyListState.COLLECTING,
@@ -141,6 +143,12 @@ def _list_page(
             "approval": approval
             or ApprovalForm(initial={"secrecy_reviewer_name": quarterly_list.secrecy_reviewer_name}),
             "erratum": erratum,
+            "drafts": [
+                {"draft": draft, "may_approve": may_approve_erratum(request.user, draft)}
+                for draft in quarterly_list.erratum_drafts.exclude(state=ErratumDraftState.PUBLISHED).select_related(
+                    "item", "prepared_by", "decided_by"
+                )
+            ],
             "refusal": refusal,
             "progress": [
                 {"label": state.label, "done": index < reached, "current": index == reached}
@@ -223,13 +231,13 @@ def step(request: HttpRequest, code: str, action: str) -> HttpResponse:
 
 @require_POST
 def erratum(request: HttpRequest, code: str) -> HttpResponse:
-    """Publish a numbered correction beside the original."""
+    """Prepare a correction for another person's approval."""
     quarterly_list = selectors.list_for(request.user, code)
     form = ErratumForm(request.POST, items=_item_choices(list(quarterly_list.items.all())))
     if form.is_valid():
         item = form.cleaned_data["item"]
         try:
-            services.erratum_publish(
+            services.erratum_prepare(
                 list_id=quarterly_list.pk,
                 acting_user=request.user,
                 corrected_text=form.cleaned_data["corrected_text"],
@@ -240,6 +248,22 @@ def erratum(request: HttpRequest, code: str) -> HttpResponse:
         except DomainError as error:
             form.refuse(error)
         else:
-            messages.success(request, _("勘误已发布，显示在原文旁。"))
+            messages.success(request, _("勘误已提交审批，批准后才会公开。请核对下方的预览。"))
             return redirect("scenarios:edit_list", quarterly_list.code)
     return _list_page(request, quarterly_list, erratum=form)
+
+
+@require_POST
+def erratum_decide(request: HttpRequest, code: str, public_id: UUID, action: str) -> HttpResponse:
+    """The approver publishes a correction or sends it back."""
+    quarterly_list = selectors.list_for(request.user, code)
+    chosen = {"publish": services.erratum_publish, "return": services.erratum_return}.get(action)
+    if chosen is None or not quarterly_list.erratum_drafts.filter(public_id=public_id).exists():
+        raise Http404
+    try:
+        chosen(public_id=public_id, acting_user=request.user, comment=request.POST.get("comment", "")[:1000])
+    except DomainError as error:
+        return _list_page(request, quarterly_list, refusal=error)
+    done = _("勘误已发布，显示在原文旁。") if action == "publish" else _("勘误已退回，没有公开。")
+    messages.success(request, done)
+    return redirect("scenarios:edit_list", quarterly_list.code)

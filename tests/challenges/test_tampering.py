@@ -191,6 +191,7 @@ def _rows_of_other_apps(stage: make.Stage) -> None:
     published = make_published_list()
     item = published.items.get()
     Erratum.objects.create(quarterly_list=published, item=item, number=1, corrected_text="更正", reason="笔误")
+    demands.ErratumDraft.objects.create(quarterly_list=published, item=item, corrected_text="更正", reason="笔误")
     demands.FairCompetitionReview.objects.create(
         scenario=item.scenario, reviewer_name="某处", conclusion="不影响竞争", ends_on=date(2027, 1, 1)
     )

@@ -3,6 +3,7 @@
 from tests.factories.accounts import make_organisation, make_person, region
 from tests.factories.scenarios import (
     category,
+    make_erratum,
     make_listed_scenario,
     make_pooled_scenario,
     make_published_list,
@@ -14,6 +15,7 @@ from tests.factories.vendors import make_capability, make_listed_capability, mak
 __all__ = [
     "category",
     "make_capability",
+    "make_erratum",
     "make_listed_capability",
     "make_listed_scenario",
     "make_organisation",

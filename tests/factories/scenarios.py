@@ -8,7 +8,7 @@ from core.models import Category
 from core.quarters import Quarter
 from scenarios import services
 from scenarios.enums import FundingNature, ScenarioState, ScenarioType
-from scenarios.models import QuarterlyList, Scenario
+from scenarios.models import Erratum, QuarterlyList, Scenario
 from tests.factories.accounts import make_organisation, make_person, region
 
 TEXT = {
@@ -87,3 +87,9 @@ def make_listed_scenario(owner: Organisation | None = None, **values: Any) -> Sc
     make_published_list([scenario])
     scenario.refresh_from_db()
     return scenario
+
+
+def make_erratum(quarterly_list: QuarterlyList, editor: User, **values: Any) -> Erratum:
+    """A correction prepared by the editor and published by an approver."""
+    draft = services.erratum_prepare(list_id=quarterly_list.pk, acting_user=editor, **values)
+    return services.erratum_publish(public_id=draft.public_id, acting_user=make_person(Role.LIST_APPROVER))

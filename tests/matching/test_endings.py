@@ -21,6 +21,7 @@ from scenarios.models import Scenario
 from scenarios.services.demands import move
 from scenarios.states import SCENARIO_MACHINE
 from tests.factories import (
+    make_erratum,
     make_listed_scenario,
     make_organisation,
     make_person,
@@ -231,9 +232,9 @@ def test_an_erratum_reaches_owner_and_everybody_engaged_once(clock):
     quarterly_list = scenario.list_items.get().quarterly_list
     item = scenario.list_items.get()
     for item_id in (item.pk, None):
-        services.erratum_publish(
-            list_id=quarterly_list.pk,
-            acting_user=quarterly_list.editor,
+        make_erratum(
+            quarterly_list,
+            quarterly_list.editor,
             item_id=item_id,
             corrected_text="六个月",
             reason="排印错误",

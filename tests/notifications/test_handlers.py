@@ -11,9 +11,9 @@ from notifications import handlers
 from notifications.models import Notification
 from scenarios import services as scenario_services
 from scenarios.events import QuarterlyListPublished, QuarterOverdue, ScenarioTransitioned
-from scenarios.services import erratum_publish
 from tests.factories import (
     make_capability,
+    make_erratum,
     make_organisation,
     make_person,
     make_pooled_scenario,
@@ -109,9 +109,9 @@ def test_a_published_list_tells_each_unit_once_with_its_items(owner, clerk):
     assert notice.body.endswith("贵单位有 2 项需求列入：\n2026Q4-001 需求1\n2026Q4-002 需求2")
     assert told(approver) == ["list.waits_for_approval"]
     assert told(editor) == ["list.approved"]
-    erratum_publish(
-        list_id=quarterly_list.pk,
-        acting_user=editor,
+    make_erratum(
+        quarterly_list,
+        editor,
         item_id=quarterly_list.items.first().pk,
         field="title",
         corrected_text="需求一",

@@ -10,7 +10,7 @@ from core.quarters import Quarter
 from scenarios import selectors, services
 from scenarios.enums import QuarterlyListState, ScenarioState
 from scenarios.models import OverdueQuarter, QuarterlyList, Scenario
-from tests.factories import make_organisation, make_person, make_pooled_scenario, make_published_list
+from tests.factories import make_erratum, make_organisation, make_person, make_pooled_scenario, make_published_list
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration, pytest.mark.usefixtures("clock")]
 
@@ -65,9 +65,9 @@ def test_an_erratum_stands_beside_the_original(editor):
     quarterly_list = make_published_list()
     item = quarterly_list.items.get()
 
-    erratum = services.erratum_publish(
-        list_id=quarterly_list.pk,
-        acting_user=editor,
+    erratum = make_erratum(
+        quarterly_list,
+        editor,
         item_id=item.pk,
         field="public_contact_phone",
         corrected_text="0531-66600009",
@@ -84,7 +84,7 @@ def test_an_incomplete_erratum_is_refused(editor, missing):
     quarterly_list = make_published_list()
     values = {"corrected_text": "新", "reason": "笔误"} | {missing: " "}
     with pytest.raises(InvalidInput) as refusal:
-        services.erratum_publish(list_id=quarterly_list.pk, acting_user=editor, **values)
+        services.erratum_prepare(list_id=quarterly_list.pk, acting_user=editor, **values)
     assert list(refusal.value.fields) == [missing]
     assert quarterly_list.errata.count() == 0
 

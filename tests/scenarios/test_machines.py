@@ -1,10 +1,12 @@
 """Machines E and F: every state × action pair, and what a refusal leaves behind (architecture.md §3)."""
 
 import itertools
+from datetime import datetime
 
 import pytest
 
 from accounts.enums import Role
+from core.clock import BEIJING, frozen, now
 from core.errors import DomainError, GuardFailed, IllegalTransition, NotPermitted
 from core.models import AuditEntry, OutboxEvent
 from core.quarters import Quarter
@@ -121,6 +123,8 @@ LIST_SERVICES = {
     "approve": (services.list_approve, {"secrecy_reviewer_name": "李保密"}),
     "publish": (services.list_publish, {}),
 }
+#: The demands of a list of 2026Q4 are valid until 25 March.
+ARCHIVING = datetime(2027, 3, 26, 9, 0, tzinfo=BEIJING)
 #: The state of a list's demands when the list is in each state.
 ITEM_STATE = {
     QuarterlyListState.COLLECTING: ScenarioState.POOLED,
@@ -156,7 +160,8 @@ def test_each_list_state_and_action_either_moves_or_changes_nothing(state, actio
     audits, events = AuditEntry.objects.count(), OutboxEvent.objects.count()
 
     if state in LIST_MACHINE[action].sources:
-        service(list_id=quarterly_list.pk, acting_user=people[LIST_ACTORS[action]], **extra)
+        with frozen(ARCHIVING if action == "archive" else now()):
+            service(list_id=quarterly_list.pk, acting_user=people[LIST_ACTORS[action]], **extra)
         assert QuarterlyList.objects.get(pk=quarterly_list.pk).state == LIST_MACHINE[action].target
         assert AuditEntry.objects.count() > audits
         assert OutboxEvent.objects.count() > events
@@ -181,6 +186,16 @@ def test_a_stranger_is_refused_every_list_action(action, people):
 
     assert QuarterlyList.objects.get(pk=quarterly_list.pk).state == state
     assert OutboxEvent.objects.count() == events
+
+
+def test_a_list_is_not_archived_while_its_demands_are_valid(people):
+    quarterly_list = _list_in(QuarterlyListState.PUBLISHED, people)
+    with pytest.raises(GuardFailed) as refusal:
+        services.list_archive(list_id=quarterly_list.pk, acting_user=people["editor"])
+    assert [str(reason.message) for reason in refusal.value.reasons] == [
+        "清单中的需求有效期到 2027-03-25，之后才能归档。"
+    ]
+    assert QuarterlyList.objects.get(pk=quarterly_list.pk).state == QuarterlyListState.PUBLISHED
 
 
 def test_who_edited_a_list_cannot_approve_it_even_with_both_roles(people):

@@ -13,10 +13,10 @@ from challenges.services import bids, clarification, decision
 from core.clock import frozen
 from core.feeds import LONGEST_FEED, FeedEntry, newest
 from scenarios.models import QuarterlyList
-from scenarios.services import erratum_publish, list_create
+from scenarios.services import list_create
 from search import indexing
 from tests.factories import challenges as make
-from tests.factories import make_listed_scenario, make_person, make_pooled_scenario, make_published_list
+from tests.factories import make_erratum, make_listed_scenario, make_person, make_pooled_scenario, make_published_list
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -48,9 +48,9 @@ def test_lists_and_their_corrections_are_told_and_a_list_in_preparation_is_not(c
         second = make_published_list(editor=editor)
     item = first.items.order_by("number").first()
     with frozen(clock + timedelta(days=3)):
-        erratum = erratum_publish(
-            list_id=first.pk,
-            acting_user=editor,
+        erratum = make_erratum(
+            first,
+            editor,
             item_id=item.pk,
             field="public_contact_phone",
             corrected_text="0531-66600009",
@@ -71,7 +71,7 @@ def test_lists_and_their_corrections_are_told_and_a_list_in_preparation_is_not(c
 def test_the_pages_an_entry_leads_to_have_the_places_it_names(clock, client):
     editor = make_person(Role.LIST_EDITOR)
     quarterly_list = make_published_list(editor=editor)
-    erratum_publish(list_id=quarterly_list.pk, acting_user=editor, corrected_text="附件二作废", reason="重复")
+    make_erratum(quarterly_list, editor, corrected_text="附件二作废", reason="重复")
     path, _mark, place = entries(client, reverse("scenarios:feed"))[0][1].partition("#")
     assert f'id="{place}"' in client.get(path).content.decode()
 

@@ -13,6 +13,7 @@ from core.quarters import Quarter
 from scenarios import services
 from scenarios.enums import ScenarioState
 from tests.factories import (
+    make_erratum,
     make_listed_capability,
     make_listed_scenario,
     make_organisation,
@@ -149,9 +150,9 @@ def test_erratum_stands_beside_the_original(visitor):
     editor = make_person(Role.LIST_EDITOR, organisation=make_organisation(region_code="370000"))
     quarterly_list = make_published_list(editor=editor)
     item = quarterly_list.items.get()
-    services.erratum_publish(
-        list_id=quarterly_list.pk,
-        acting_user=editor,
+    make_erratum(
+        quarterly_list,
+        editor,
         corrected_text="0531-66600009",
         reason="号码印错",
         item_id=item.pk,
