@@ -11,9 +11,9 @@ from accounts.permissions import has_role
 from accounts.selectors import acting_people
 from core import todos
 from core.todos import Duty, Expectation
-from scenarios.enums import QuarterlyListState, ScenarioState
-from scenarios.models import QuarterlyList, Scenario
-from scenarios.permissions import may_approve_list, may_edit_lists
+from scenarios.enums import ErratumDraftState, QuarterlyListState, ScenarioState
+from scenarios.models import ErratumDraft, QuarterlyList, Scenario
+from scenarios.permissions import may_approve_erratum, may_approve_list, may_edit_lists
 from scenarios.selectors import first_review_queue, own_scenarios, provincial_review_queue, working_lists
 from scenarios.states import LIST_MACHINE, SCENARIO_MACHINE
 
@@ -47,6 +47,14 @@ def lists_in(state: str) -> todos.Rows:
         return [row for row in working_lists(user) if row.state == state and may_approve_list(user, row)]
 
     return rows
+
+
+def errata_to_decide(user: Any) -> list[ErratumDraft]:
+    """Corrections that another prepared."""
+    if not has_role(user, Role.LIST_APPROVER):
+        return []
+    waiting = ErratumDraft.objects.filter(state=ErratumDraftState.WAITING).select_related("quarterly_list", "item")
+    return [draft for draft in waiting.order_by("pk") if may_approve_erratum(user, draft)]
 
 
 def lists_sent(user: Any) -> list[QuarterlyList]:
@@ -137,6 +145,17 @@ todos.register(
         since=LIST_SINCE,
         everything="scenarios:working_lists",
         told_by="list.waits_for_approval",
+    ),
+    Duty(
+        "list.erratum",
+        _("审批勘误"),
+        roles=frozenset({Role.LIST_APPROVER}),
+        rows=errata_to_decide,
+        title=lambda draft: draft.quarterly_list.title,
+        url=lambda draft: list_page(draft.quarterly_list),
+        since=todos.by_field("prepared_at"),
+        everything="scenarios:working_lists",
+        told_by="list.erratum_waits",
     ),
     Duty(
         "list.publish",

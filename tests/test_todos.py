@@ -25,9 +25,9 @@ from matching.states import ENGAGEMENT_MACHINE
 from notifications.catalogue import MESSAGES
 from notifications.models import Notification
 from notifications.todo_handlers import tell_what_waits
-from scenarios.enums import QuarterlyListState, ScenarioState
+from scenarios.enums import ErratumDraftState, QuarterlyListState, ScenarioState
 from scenarios.services import demands, lists
-from scenarios.states import LIST_MACHINE, SCENARIO_MACHINE
+from scenarios.states import ERRATUM_MACHINE, LIST_MACHINE, SCENARIO_MACHINE
 from tests.factories import challenges as make
 from tests.factories import (
     make_capability,
@@ -90,6 +90,11 @@ WHAT_IS_DUE = {
         "approved": ["list.publish"],
         "published": OVER,
         "archived": OVER,
+    },
+    (ErratumDraftState, "errata"): {
+        "waiting": ["list.erratum"],
+        "published": OVER,
+        "returned": OVER,
     },
     (CapabilityState, "capabilities"): {
         "draft": ["capability.draft"],
@@ -212,6 +217,7 @@ WHAT_IS_DUE = {
 MACHINES = (
     SCENARIO_MACHINE,
     LIST_MACHINE,
+    ERRATUM_MACHINE,
     CAPABILITY_MACHINE,
     CONFIRMATION_MACHINE,
     ORGANISATION_MACHINE,
