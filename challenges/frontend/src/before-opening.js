@@ -34,5 +34,6 @@ export async function checkReceipts(call, receipts) {
       rows.push({ check: "receipt_signature", subject: "回执", ok: false, detail: error.message });
     }
   }
-  return { rows, ok: rows.length > 0 && rows.every((row) => row.ok), failures: rows.filter((row) => !row.ok), early: true };
+  const failures = rows.filter((row) => !row.ok);
+  return { rows, ok: rows.length > 0 && failures.length === 0, failures, early: true };
 }
