@@ -5,6 +5,7 @@ from pathlib import Path
 
 import allauth
 import pytest
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.core import mail
 from django.template.loader import render_to_string
@@ -12,9 +13,11 @@ from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
+from accounts.enums import Role
 from accounts.forms import InOurWords
 from core.clock import now
 from tests.factories import make_person
+from tests.factories.accounts import PASSWORD, second_factor_code
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
 
@@ -126,6 +129,38 @@ def test_the_pages_of_ones_own_account_name_their_fields(sign_in):
         html = client.post(reverse(page), {"action_add": ""}).content.decode()
         assert [text for text in told if text not in html] == []
         assert "该字段是必填项" not in html
+
+
+def words_shown(html: str) -> str:
+    """What a page shows to people, without its markup and what they wrote themselves."""
+    body = re.sub(r"<(script|style)[^>]*>.*?</\1>", " ", html.partition("<main")[2].partition("</main>")[0], flags=re.S)
+    return re.sub(r"<[^>]+>|\S+@\S+", " ", body)
+
+
+OWN_PAGES = (
+    "account_change_password",
+    "account_email",
+    "usersessions_list",
+    "mfa_index",
+    "mfa_list_webauthn",
+    "mfa_view_recovery_codes",
+    "mfa_generate_recovery_codes",
+    "account_logout",
+)
+
+
+@pytest.mark.parametrize("page", OWN_PAGES)
+def test_the_pages_of_ones_own_account_hold_no_english(page):
+    person = make_person(Role.LIST_EDITOR)
+    Authenticator.objects.create(user=person, type=Authenticator.Type.WEBAUTHN, data={"name": "办公电脑"})
+    client = Client(headers={"User-Agent": "浏览器"})
+    client.post(reverse("account_login"), {"login": person.username, "password": PASSWORD})
+    client.post(reverse("mfa_authenticate"), {"code": second_factor_code(person)})
+    answer = client.get(reverse(page), follow=True)
+    assert answer.status_code == 200
+    shown = words_shown(answer.content.decode())
+    assert re.search(r"[\u4e00-\u9fff]{4}", shown)
+    assert re.findall(r"[A-Za-z]{3,}\.?(?: +[A-Za-z]{2,})+|\b[A-Z][a-z]{3,}\b", shown) == []
 
 
 # --- whom to turn to ---------------------------------------------------------------------------------------------
