@@ -47,6 +47,7 @@ PUBLIC = {
     "vendors:capability",
     "vendors:vendors",
     "vendors:vendor",
+    "vendors:case_link",
     "search:feed",
     "search:results",
     "search:suggestions",
