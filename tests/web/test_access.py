@@ -48,6 +48,7 @@ PUBLIC = {
     "vendors:capability",
     "vendors:vendors",
     "vendors:vendor",
+    "vendors:case_link",
     "search:feed",
     "search:results",
     "search:suggestions",

@@ -7,7 +7,7 @@ from accounts.enums import Role
 from core.quarters import Quarter
 from scenarios import services
 from scenarios.enums import QuarterlyListState, ScenarioState
-from scenarios.models import Erratum, QuarterlyList, ScenarioReview
+from scenarios.models import Erratum, ErratumDraft, QuarterlyList, ScenarioReview
 from tests.factories import (
     make_organisation,
     make_person,
@@ -212,7 +212,7 @@ def test_list_pages_are_for_those_who_make_lists(sign_in):
     assert QuarterlyList.objects.count() == 0
 
 
-def test_erratum_is_published_from_the_page(sign_in, bureau):
+def test_erratum_is_prepared_on_the_page(sign_in, bureau):
     person = make_person(Role.LIST_EDITOR, organisation=bureau)
     quarterly_list = make_published_list(quarter=Quarter(2026, 4), editor=person)
     item = quarterly_list.items.get()
@@ -221,9 +221,10 @@ def test_erratum_is_published_from_the_page(sign_in, bureau):
     refused = client.post(address, {"item": item.pk, "field": "title", "corrected_text": "更正后的名称", "reason": ""})
     assert refused.status_code == 400
     assert "更正后的名称" in refused.content.decode()
-    assert Erratum.objects.count() == 0
+    assert ErratumDraft.objects.count() == 0
     client.post(address, {"item": item.pk, "field": "title", "corrected_text": "更正后的名称", "reason": "漏字"})
-    assert Erratum.objects.get().original_text == item.content["title"]
+    assert ErratumDraft.objects.get().original_text == item.content["title"]
+    assert Erratum.objects.count() == 0
 
 
 def test_pool_costs_the_same_for_one_and_three_rows(editor, django_assert_max_num_queries):
