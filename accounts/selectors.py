@@ -86,10 +86,10 @@ def tokens_of(user: Any) -> QuerySet[AccessToken]:
 
 def people_with_role(role: str, organisation: Organisation | None = None) -> QuerySet[User]:
     """Active people who hold `role`, in `organisation` or anywhere; for notices, not for pages."""
-    people = User.objects.filter(is_active=True, memberships__ended_at__isnull=True, memberships__grants__role=role)
+    grants = RoleGrant.objects.filter(role=role, membership__ended_at__isnull=True)
     if organisation is not None:
-        people = people.filter(memberships__organisation=organisation)
-    return people.distinct().order_by("pk")
+        grants = grants.filter(membership__organisation=organisation)
+    return User.objects.filter(is_active=True, pk__in=grants.values("membership__user_id")).order_by("pk")
 
 
 def acting_people(*roles: str, organisations: Iterable[int] | None = None) -> list[User]:

@@ -26,7 +26,36 @@ TRACES = re.compile(r"None\b|<built-in|\{\{|\{%|object at 0x|（）|\bNaN\b|\bun
 #: Four words of Latin letters in a row are a sentence in another language.
 ENGLISH = re.compile(r"(?:\b[A-Za-z][a-z']+[ ,]+){3,}[A-Za-z][a-z']+")
 #: Views that nobody of the demonstration is led to by a link or a form that is filled in, with the reason.
-NOT_WALKED: dict[str, str] = {}
+WITHOUT_LINK = {
+    "a mail, a program or the address bar leads there": (
+        "account_confirm_email account_confirm_login_code account_email_verification_sent account_inactive "
+        "account_reset_password_done account_reset_password_from_key account_reset_password_from_key_done "
+        "account_set_password notifications:unsubscribe vendors:case_link livez readyz metrics statusz styleguide"
+    ),
+    "comes after a session's end, or sets up what the printed accounts do without": (
+        "account_logout accounts:kept_form accounts:kept_form_or_desk accounts:second_factor accounts:switch "
+        "mfa_authenticate mfa_deactivate_totp mfa_download_recovery_codes mfa_edit_webauthn "
+        "mfa_generate_recovery_codes mfa_list_webauthn mfa_reauthenticate mfa_reauthenticate_webauthn "
+        "mfa_remove_webauthn mfa_view_recovery_codes"
+    ),
+    "a script calls it with what the page holds as data": (
+        "challenges:draft_save challenges:envelope_keys_store challenges:officer_key_prove challenges:opening_state "
+        "challenges:officer_key_question challenges:officer_key_register challenges:opening_peel "
+        "challenges:opening_start challenges:reconfirm challenges:sealing_ticket challenges:withdraw_bid"
+    ),
+    "the demonstration has none in such a state (docs/roadmap.md)": (
+        "accounts:accept_invitation accounts:act accounts:decide_name accounts:decline_invitation "
+        "accounts:revoke_token accounts:withdraw_invitation attachment challenges:archive challenges:contract "
+        "challenges:decide challenges:envelope_keys challenges:inclusion challenges:integrity_end "
+        "challenges:list_add challenges:list_move challenges:list_remove challenges:membership_look "
+        "challenges:object_to challenges:objection challenges:programme_edit challenges:project challenges:receipt "
+        "challenges:record challenges:terms challenges:withdrawal decide_mail matching:list_progress retry_delivery "
+        "scenarios:copy scenarios:fair_competition scenarios:import_check scenarios:import_report "
+        "scenarios:list_erratum_decide scenarios:list_move scenarios:list_remove scenarios:submitted search:drop "
+        "vendors:case_answer vendors:import_check vendors:import_report"
+    ),
+}
+NOT_WALKED = {name: reason for reason, names in WITHOUT_LINK.items() for name in names.split()}
 OWN_HOSTS = ("", "testserver")
 
 
