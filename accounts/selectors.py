@@ -84,14 +84,6 @@ def tokens_of(user: Any) -> QuerySet[AccessToken]:
     return AccessToken.objects.filter(user=user).select_related("organisation")
 
 
-def people_with_role(role: str, organisation: Organisation | None = None) -> QuerySet[User]:
-    """Active people who hold `role`, in `organisation` or anywhere; for notices, not for pages."""
-    grants = RoleGrant.objects.filter(role=role, membership__ended_at__isnull=True)
-    if organisation is not None:
-        grants = grants.filter(membership__organisation=organisation)
-    return User.objects.filter(is_active=True, pk__in=grants.values("membership__user_id")).order_by("pk")
-
-
 def acting_people(*roles: str, organisations: Iterable[int] | None = None) -> list[User]:
     """Active people who hold one of `roles`, once for each organisation in which they do, acting for it.
 
