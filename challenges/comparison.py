@@ -59,9 +59,13 @@ BEFORE_OPENING = {
 }
 
 
-def compared_rows(challenge: Challenge) -> list[Row]:
-    """Rows of the report. Before the opening one per kind of comparison, without subject or number."""
-    rows = [row for check, compare in COMPARISONS for row in _judged(challenge, check, compare)]
+def compared_rows(challenge: Challenge, *, chain_is_judged: bool = False) -> list[Row]:
+    """Rows of the report. Before the opening one per kind of comparison, without subject or number.
+
+    `chain_is_judged`: the record exported from this chain was verified in the same run, so its links need not be again.
+    """
+    wanted = [entry for entry in COMPARISONS if not (chain_is_judged and entry[0] == "link")]
+    rows = [row for check, compare in wanted for row in _judged(challenge, check, compare)]
     if challenge.opened_at is not None:
         return rows
     told = []

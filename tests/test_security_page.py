@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from core.row_digests import deciding_models
+
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,3 +70,11 @@ def exists(name: str) -> bool:
     path, _separator, function = name.partition("::")
     file = ROOT / path
     return file.exists() and (not function or f"def {function}(" in file.read_text(encoding="utf-8"))
+
+
+def test_the_page_tells_how_many_tables_are_vouched_for():
+    told = re.search(
+        r"`core\.deciding\.DecidingModel`: (\d+) tables", (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    )
+    assert told is not None
+    assert int(told[1]) == len(deciding_models())

@@ -45,7 +45,7 @@ class Command(BaseCommand):
         anchors = Anchors(signing_key=options["signing_key"], root=options["root"], heads=tuple(options["head"]))
         report = verify_record(record, anchors) if record else Report()
         if challenge is not None:
-            report.rows += compared_rows(challenge)
+            report.rows += compared_rows(challenge, chain_is_judged=bool(record))
             report.rows += [] if record else noted_rows(challenge, anchors)
         if options["export"] and record:
             options["export"].write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
