@@ -116,7 +116,7 @@ def _challenge_panel(user: Any) -> dict[str, Any]:
     counts = Counter(challenge_selectors.programme_challenges(user).order_by().values_list("state", flat=True))
     return {
         "template": "desk/challenges.html",
-        "figures": [figure(ChallengeState(state).label, count) for state, count in sorted(counts.items())],
+        "figures": [figure(state.label, counts[state]) for state in ChallengeState if counts[state]],
     }
 
 
