@@ -59,6 +59,15 @@ class RunView:
     nothing_fits: bool
     is_outdated: bool
 
+    @property
+    def fitting(self) -> tuple[CandidateView, ...]:
+        """Strong and medium ones: what a page shows at once. A weak hit is not padded into a ranking."""
+        return tuple(entry for entry in self.ranked if entry.level != Level.WEAK)
+
+    @property
+    def weak(self) -> tuple[CandidateView, ...]:
+        return tuple(entry for entry in self.ranked if entry.level == Level.WEAK)
+
 
 @dataclass(frozen=True)
 class RecommendationView:

@@ -5,6 +5,8 @@ import json
 from datetime import date, timedelta
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from accounts.enums import OrganisationKind, Role
 from core import outbox, relay
@@ -545,6 +547,23 @@ def test_another_vendor_cannot_dismiss_a_recommendation(shelf):
         services.recommendation_dismiss(recommendation_id=row.public_id, acting_user=other)
     row.refresh_from_db()
     assert row.dismissed_at is None
+
+
+def test_a_weak_hit_is_not_padded_into_the_ranking(shelf):
+    """Strong and medium ones stand on the page, weak ones behind a link that says how many there are."""
+    publish([DRAINAGE])
+    scenario = Scenario.objects.get(title=DRAINAGE["title"])
+    MatchCandidate.objects.filter(run__scenario=scenario, rank__gt=1).update(level="weak")
+    viewer = make_person(Role.PROVINCIAL_REVIEWER)
+    view = selectors.candidates_of(viewer, scenario)
+    assert [entry.rank for entry in view.fitting] == [1]
+    assert [entry.rank for entry in view.weak] == [entry.rank for entry in view.ranked][1:]
+    client = Client()
+    client.force_login(viewer)
+    html = client.get(reverse("scenarios:scenario", args=[scenario.key])).content.decode()
+    shown, hidden = html.split("相符程度较弱的", 1)
+    assert shelf["drainage"].title in shown
+    assert hidden.split("</details>", 1)[0].count('class="candidate"') == len(view.weak) > 0
 
 
 @pytest.mark.parametrize("size", [1, 3])
