@@ -16,7 +16,7 @@ from challenges.states import LIST_MACHINE as ANNUAL_LIST_MACHINE
 from core.transitions import Machine
 from matching.states import ENGAGEMENT_MACHINE
 from scenarios.states import LIST_MACHINE, SCENARIO_MACHINE
-from vendors.states import CAPABILITY_MACHINE
+from vendors.states import CAPABILITY_MACHINE, CONFIRMATION_MACHINE
 
 #: Beginning of the action → (what it is done to, the machine whose steps follow).
 MACHINES: Mapping[str, tuple[Any, Machine]] = {
@@ -25,6 +25,7 @@ MACHINES: Mapping[str, tuple[Any, Machine]] = {
     "scenarios.scenario": (_("需求"), SCENARIO_MACHINE),
     "scenarios.quarterly_list": (_("季度清单"), LIST_MACHINE),
     "vendors.capability": (_("场景能力"), CAPABILITY_MACHINE),
+    "vendors.case_confirmation": (_("案例确认"), CONFIRMATION_MACHINE),
     "matching.engagement": (_("对接"), ENGAGEMENT_MACHINE),
     "challenges.programme": (_("揭榜计划"), PROGRAMME_MACHINE),
     "challenges.annual_list": (_("年度榜单"), ANNUAL_LIST_MACHINE),
@@ -69,6 +70,8 @@ WORDS: Mapping[str, Any] = {
     "accounts.user.password_link": _("发送重设密码的链接"),
     "accounts.user.unlock": _("解除登录锁定"),
     # Demands and quarterly lists.
+    "scenarios.erratum_draft.prepare": _("勘误：草拟"),
+    "scenarios.erratum_draft.return": _("勘误：退回"),
     "scenarios.quarter.overdue": _("季度清单逾期"),
     "scenarios.quarterly_list.add_items": _("季度清单：列入需求"),
     "scenarios.quarterly_list.create": _("季度清单：新建"),
@@ -86,6 +89,7 @@ WORDS: Mapping[str, Any] = {
     "vendors.capability.set_members": _("场景能力：填写联合成员"),
     "vendors.case.remove": _("删除交付案例"),
     "vendors.case.save": _("保存交付案例"),
+    "vendors.case_confirmation.ask": _("案例确认：请客户确认"),
     "vendors.credential.remove": _("删除资质证书"),
     "vendors.credential.save": _("保存资质证书"),
     "vendors.vendor_profile.open": _("开通供给方资料"),
@@ -126,7 +130,10 @@ WORDS: Mapping[str, Any] = {
     "challenges.credit_entry.withdraw": _("撤销失信记录"),
     "challenges.draw_committed": _("公布抽取随机数承诺"),
     "challenges.envelope_keys.store": _("保存信封密钥"),
+    "challenges.expert.edit": _("专家：更正登记"),
     "challenges.expert.enter": _("登记专家"),
+    "challenges.expert.reinstated": _("专家：重新入库"),
+    "challenges.expert.retired": _("专家：出库"),
     "challenges.experts_drawn": _("抽取专家"),
     "challenges.hint.handle": _("处理串通线索"),
     "challenges.hints.computed": _("计算串通线索"),
@@ -156,6 +163,7 @@ WORDS: Mapping[str, Any] = {
     "challenges.project.draw_up": _("揭榜项目：拟定合同"),
     "challenges.project.sign": _("揭榜项目：签署"),
     "challenges.project.transfer_report": _("揭榜项目：报告成果转化"),
+    "challenges.publicity.end": _("公示期满"),
     "challenges.publicity.resume": _("恢复公示"),
     "challenges.question.answer": _("答复提问"),
     "challenges.scores.locked": _("锁定评分"),
@@ -164,6 +172,8 @@ WORDS: Mapping[str, Any] = {
     "challenges.seat.submit": _("专家提交评分"),
     "challenges.seat_vacated": _("专家席位空缺"),
     "challenges.solver.invite": _("邀请揭榜"),
+    "challenges.supplementary_draw_committed": _("公布补抽随机数承诺"),
+    "challenges.supplementary_experts_drawn": _("补抽专家"),
     # The platform.
     "core.attachment.add": _("上传附件"),
     "core.attachment.found": _("附件检出问题"),

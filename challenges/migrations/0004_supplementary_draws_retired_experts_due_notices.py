@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("challenges", "0003_membership_looks"),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+        ("accounts", "0005_role_proposals"),
     ]
 
     operations = [

@@ -94,6 +94,7 @@ def test_a_known_and_an_unknown_name_answer_alike_in_text_status_and_work(sign_i
         .replace(str(who.current_organisation.public_id), "key")
         .replace(who.current_organisation.unified_code, "code")
         .replace(f"/members/{who.memberships.get().pk}/", "/members/1/")
+        .replace(f"/memberships/{who.memberships.get().pk}/", "/memberships/1/")
     )
     assert hide(first[1], first_manager) == hide(second[1], second_manager)
     assert person.display_name not in first[1]

@@ -20,7 +20,14 @@ pytestmark = pytest.mark.unit
 APPS = ("accounts", "challenges", "core", "marketplace", "matching", "notifications", "scenarios", "search", "vendors")
 #: Where an action's end is computed from something else than a machine: (file, what stands there) → its values.
 COMPUTED = {
-    ("challenges/services/review.py", "{kind}"): ("draw_committed", "experts_drawn", "seat_vacated"),
+    ("challenges/services/experts.py", "{step}"): ("retired", "reinstated"),
+    ("challenges/services/review.py", "{kind}"): (
+        "draw_committed",
+        "experts_drawn",
+        "seat_vacated",
+        "supplementary_draw_committed",
+        "supplementary_experts_drawn",
+    ),
     ("challenges/services/openings.py", "{link.kind}"): (
         verification.RECEIVED,
         verification.WITHDRAWN,
@@ -103,6 +110,7 @@ def test_every_name_is_chinese_and_belongs_to_an_action_that_is_written():
     written = {expression.value for _file, expression in calls() if isinstance(expression, ast.Constant)}
     written |= set(literals())
     written |= {f"challenges.{end}" for ends in COMPUTED.values() for end in ends}
+    written |= {f"challenges.expert.{end}" for end in COMPUTED["challenges/services/experts.py", "{step}"]}
     assert sorted(set(WORDS) - written) == []
 
 
