@@ -71,7 +71,9 @@ def test_kill_9_in_the_middle_of_a_batch_loses_nothing_and_repeats_nothing(insta
     assert installation.number(NOTICES) == PEOPLE
     assert installation.number("SELECT count(DISTINCT recipient_id) FROM notifications_notification") == PEOPLE
     assert Counter(mails(installation.mail_folder).values()) == {1: PEOPLE}
-    assert installation.query("SELECT handler, count(*) FROM core_outboxdelivery GROUP BY 1 ORDER BY 1") == [
+    # From November on the clockwork tells, too, that the next year's calendar is missing.
+    counted = "SELECT handler, count(*) FROM core_outboxdelivery WHERE handler <> 'notifications.workdays_missing'"
+    assert installation.query(f"{counted} GROUP BY 1 ORDER BY 1") == [
         ("notifications.organisation_transitioned", PEOPLE),
         ("notifications.send_mail", PEOPLE),
     ]
