@@ -56,13 +56,25 @@ class SessionLimitsMiddleware:
         """Before the login wall turns the form away, and after its secret was checked (CsrfViewMiddleware)."""
         if request.user.is_authenticated or not getattr(view, "login_required", True) or hasattr(view, "cls"):
             return None
-        owner = request.META.get(self.LAPSED) or sign_in.device_mark(request)
-        kept = kept_forms.read(request) if owner else None
-        if kept is None:
-            return None
-        kept_forms.keep(request, kept, owner)
-        target = urlencode({"next": reverse("accounts:kept_form")})
-        return HttpResponseRedirect(f"{resolve_url(settings.LOGIN_URL)}?{target}")
+        return kept_for_later(request)
+
+
+def kept_for_later(request: HttpRequest) -> HttpResponse | None:
+    """Keep the form that a request brings for whose browser it is, and lead there: by way of the sign-in if needed.
+
+    None if there is nothing to keep, or nobody to keep it for. Call only for forms that a page of ours sent.
+    """
+    signed_in = request.user.is_authenticated
+    lapsed = request.META.get(SessionLimitsMiddleware.LAPSED)
+    owner = sign_in.mark_of(request.user) if signed_in else lapsed or sign_in.device_mark(request)
+    kept = kept_forms.read(request) if owner else None
+    if kept is None:
+        return None
+    kept_forms.keep(request, kept, owner)
+    page = reverse("accounts:kept_form")
+    if signed_in:
+        return HttpResponseRedirect(page)
+    return HttpResponseRedirect(f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': page})}")
 
 
 class CurrentOrganisationMiddleware:

@@ -464,7 +464,10 @@ class ScoreForm(PageForm):
             self.fields[name] = forms.IntegerField(
                 label=f"{row['name']}（0–{row['weight']}）", min_value=0, max_value=row["weight"], required=False
             )
-        self.order_fields([*[f"score_{row['key']}" for row in criteria], "comment"])
+        scores = [f"score_{row['key']}" for row in criteria]
+        # Saved half filled, handed in whole.
+        self.needed_fields = frozenset(scores)
+        self.order_fields([*scores, "comment"])
         input_attributes(self)
 
     @property

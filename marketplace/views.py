@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
+from accounts.middleware import kept_for_later
 from accounts.permissions import may_read_audit
 from challenges import selectors as challenge_selectors
 from core import audit
@@ -144,8 +145,17 @@ def accessibility(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """The form's secret was missing or old: nothing was stored."""
-    return render(request, "errors/csrf.html", status=403)
+    """The form's secret was missing or old: nothing was stored, and what was typed is kept for whoever typed it.
+
+    Kept only where the browser says that a page of ours sent it: nobody else puts words into somebody's hands.
+    """
+    kept = kept_for_later(request) if sent_by_us(request) else None
+    return kept if kept is not None else render(request, "errors/csrf.html", status=403)
+
+
+def sent_by_us(request: HttpRequest) -> bool:
+    """By the browser's own word (Origin); without it, nobody is believed."""
+    return request.headers.get("Origin", "") == f"{request.scheme}://{request.get_host()}"
 
 
 # --- audit -------------------------------------------------------------------------------------------------------

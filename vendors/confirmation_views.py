@@ -63,8 +63,9 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
     """Whoever holds the mailed link. Opening it only shows the case, so that a mail scanner answers nothing."""
     confirmation = confirmations.confirmation_behind(token)
     response = _answer(request, confirmation, LinkAnswerForm(posted(request)), acting_user=None)
-    # The address is the key to the answer: it is told to nobody this page leads to, and kept by no search engine.
-    response["Referrer-Policy"] = "no-referrer"
+    # The address is the key to the answer: it is told to no other site and kept by no search engine. ("no-referrer"
+    # would tell nobody at all, but browsers then call the origin of the page's own form "null", which CSRF refuses.)
+    response["Referrer-Policy"] = "same-origin"
     response["X-Robots-Tag"] = "noindex, nofollow"
     return response
 

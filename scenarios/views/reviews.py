@@ -15,7 +15,7 @@ from core.errors import DomainError, NotPermitted, ObjectNotFound, Reason
 from core.pages import page_of
 from core.transitions import available_actions
 from scenarios import selectors, services
-from scenarios.enums import Restriction
+from scenarios.enums import Restriction, ScenarioState
 from scenarios.models import Scenario
 from scenarios.permissions import sees_review_file
 from scenarios.restrictions import restrictions_found
@@ -58,7 +58,12 @@ def queue(request: HttpRequest) -> HttpResponse:
 
 def _actions(request: HttpRequest, scenario: Scenario) -> list[dict]:
     return [
-        {"name": action, "label": SCENARIO_MACHINE[action].label, "main": action in PASSING}
+        {
+            "name": action,
+            "label": SCENARIO_MACHINE[action].label,
+            "main": action in PASSING,
+            "ends": SCENARIO_MACHINE[action].target == ScenarioState.NOT_ACCEPTED,
+        }
         for action in available_actions(scenario, SCENARIO_MACHINE, by=request.user)
         if action in services.REVIEW_ACTIONS
     ]

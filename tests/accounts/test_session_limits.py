@@ -194,3 +194,15 @@ def test_thrown_away_it_is_gone(sign_in):
     sign_in_again(client, person, reverse("accounts:kept_form"))
     client.post(reverse("accounts:kept_form"))
     assert kept_forms.SESSION_KEY not in client.session
+
+
+@pytest.mark.parametrize("origin", [None, "null", "https://elsewhere.example"])
+def test_what_another_site_posts_is_kept_for_nobody(origin):
+    """Only a form that the browser says is ours comes back after signing in."""
+    person = make_person(Role.DEMAND_SUBMITTER)
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(person)
+    headers = {"origin": origin} if origin else {}
+    answer = client.post("/desk/scenarios/new/", {"title": "别处塞进来的内容"}, headers=headers)
+    assert answer.status_code == 403
+    assert "别处塞进来的内容" not in client.get("/desk/account/kept-form/", follow=True).content.decode()

@@ -140,7 +140,7 @@ def test_the_mailed_link_answers_once_without_signing_in(case, staff, client):
     address = mailed_address()
     page = client.get(address)
     assert page.status_code == 200
-    assert page["Referrer-Policy"] == "no-referrer"
+    assert page["Referrer-Policy"] == "same-origin"
     assert state_of(case) == "asked"
     assert client.post(address, {"answer": "confirm"}).status_code == 400
     assert client.post(address, {"answer": "confirm", "name": "李工，养护科"}).status_code == 302

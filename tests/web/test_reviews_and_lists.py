@@ -1,5 +1,7 @@
 """Reviewers, editors and approvers: queues, decisions, every step of a list through its pages."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -236,3 +238,18 @@ def test_pool_costs_the_same_for_one_and_three_rows(editor, django_assert_max_nu
     with django_assert_max_num_queries(15) as three:
         editor.get(reverse("scenarios:pool"))
     assert len(one) == len(three)
+
+
+def test_refusing_a_demand_asks_first_and_looks_unlike_returning_it(sign_in):
+    """One click beside 退回补充 ended a demand (found by walking)."""
+    scenario = make_submittable_scenario(make_organisation(region_code="370100"))
+    scenario.state = "submitted"
+    scenario.save(update_fields=["state"])
+    city = make_person(Role.FIRST_REVIEWER, organisation=make_organisation(region_code="370100"))
+    html = sign_in(city).get(reverse("scenarios:review", args=[scenario.key])).content.decode()
+    buttons = re.findall(r'<button class="button ([^"]*)" name="action"\s+value="(\w+)"( data-confirm)?', html)
+    assert {name: (tone.strip(), bool(asked)) for tone, name, asked in buttons} == {
+        "pass_first": ("button-primary", False),
+        "return_first": ("", False),
+        "reject_first": ("button-danger", True),
+    }
