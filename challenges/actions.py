@@ -80,6 +80,7 @@ from challenges.services.projects import signing_side
 from challenges.services.reserve import leaves_short
 from challenges.states import CHALLENGE_MACHINE, LIST_MACHINE, PROGRAMME_MACHINE
 from core.forms import PageForm
+from core.money import format_fen
 from core.transitions import Machine
 
 Run = Callable[[Any, Any, dict[str, Any]], Any]
@@ -127,6 +128,21 @@ def _no_panel(purpose: str, *states: str) -> Offered:
 def _racers(challenge: Challenge) -> list[Project]:
     running = challenge.projects.filter(is_race=True, state=ProjectState.IN_PROGRESS)
     return list(running.select_related("solver").order_by("pk"))
+
+
+def who_is_awarded(challenge: Challenge) -> str:
+    """Whom the decision names, with how much, and what the supervisor has not looked into yet."""
+    current = decision.current_decision(challenge)
+    if current is None:
+        return ""
+    awards = current.awards.select_related("bid__organisation").order_by("rank")
+    told = str(_("拟定榜：")) + "；".join(
+        f"{one.bid.organisation.name}（{format_fen(one.grant_fen)}）" for one in awards
+    )
+    unhandled = challenge.hints.filter(handled_comment="").count()
+    if unhandled:
+        told += str(_("。还有 %d 条疑似串通线索没有登记核查情况") % unhandled)
+    return told + str(_("。定榜后不能撤回。"))
 
 
 CHALLENGE_ACTIONS: Mapping[str, Action] = {
@@ -286,6 +302,7 @@ CHALLENGE_ACTIONS: Mapping[str, Action] = {
         _challenge("award"),
         note=_("公示期满且没有未办结的异议才能定榜。所有申请单位同时收到通知。"),
         main=True,
+        warning=who_is_awarded,
     ),
     "assess_stage": Action(
         _("赛马阶段评估"),
@@ -543,7 +560,7 @@ SEAT_ACTIONS: Mapping[str, Action] = {
     "submit": Action(
         _("提交评分"),
         lambda user, obj, data: review.seat_submit(seat_public_id=obj.public_id, acting_user=user),
-        lambda user, obj: obj.state == SeatState.DECLARED and holds_seat(user, obj),
+        lambda user, obj: review.scoring_is_open(obj, obj.panel.challenge) and holds_seat(user, obj),
         note=_("提交后不能修改；全部专家提交后可以看到彼此的评分，再签署。"),
         main=True,
     ),
@@ -556,7 +573,7 @@ SEAT_ACTIONS: Mapping[str, Action] = {
     "sign": Action(
         _("签署"),
         lambda user, obj, data: review.seat_sign(seat_public_id=obj.public_id, acting_user=user, **data),
-        lambda user, obj: obj.state == SeatState.SUBMITTED and holds_seat(user, obj),
+        lambda user, obj: review.signing_is_open(obj) and holds_seat(user, obj),
         f.SignForm,
         note=_("签署即对本人评分和意见负责。不同意专家组结论的，请写明不同意见。"),
         main=True,

@@ -614,9 +614,20 @@ def bids_under_review(panel: Panel) -> list[Bid | None]:
     )
 
 
-def _may_score(seat: Seat, challenge: Challenge) -> None:
+def scoring_is_open(seat: Seat, challenge: Challenge) -> bool:
+    """A declared seat scores once the need has been sent to the experts, or the review has begun."""
     wanted = ChallengeState.ARGUING if seat.panel.purpose == PanelPurpose.ARGUMENTATION else ChallengeState.REVIEWING
-    if seat.state != SeatState.DECLARED or challenge.state != wanted:
+    return seat.state == SeatState.DECLARED and challenge.state == wanted
+
+
+def signing_is_open(seat: Seat) -> bool:
+    """Everybody on the panel has handed in, so that whoever signs has read what all wrote."""
+    unfinished = seat.panel.seats.filter(state__in=(SeatState.NOTIFIED, SeatState.DECLARED))
+    return seat.state == SeatState.SUBMITTED and not unfinished.exists()
+
+
+def _may_score(seat: Seat, challenge: Challenge) -> None:
+    if not scoring_is_open(seat, challenge):
         raise DomainError(
             _("当前不能评分：席位“%(seat)s”，榜单“%(challenge)s”。")
             % {"seat": seat.get_state_display(), "challenge": challenge.get_state_display()},

@@ -92,15 +92,9 @@ def people_of_seats(state: str) -> list[Any]:
     return [person for person in acting_people(Role.EXPERT) if person.pk in seated]
 
 
-def may_be_scored(seat: Seat) -> bool:
-    wanted = S.ARGUING if seat.panel.purpose == PanelPurpose.ARGUMENTATION else S.REVIEWING
-    return seat.panel.challenge.state == wanted
-
-
-def may_be_signed(seat: Seat) -> bool:
-    """Everybody has handed in; the chair's summary stands, or it is the chair who is asked."""
-    unfinished = seat.panel.seats.filter(state__in=(SeatState.NOTIFIED, SeatState.DECLARED)).exists()
-    return not unfinished and (seat.is_chair or bool(seat.panel.summary.strip()))
+def summary_is_no_obstacle(seat: Seat) -> bool:
+    """Who is not in the chair need not be asked to sign before the chair has summed up."""
+    return seat.is_chair or bool(seat.panel.summary.strip())
 
 
 def seat_title(seat: Seat) -> str:
@@ -180,7 +174,7 @@ todos.register(
         "seat.score",
         _("评分并提交"),
         roles=EXPERT,
-        rows=offered("seat", "submit", seats_in(SeatState.DECLARED), ripe=may_be_scored),
+        rows=offered("seat", "submit", seats_in(SeatState.DECLARED)),
         title=seat_title,
         url=seat_page,
         since=todos.by_field("declared_at"),
@@ -191,7 +185,7 @@ todos.register(
         "seat.sign",
         _("签署评审意见"),
         roles=EXPERT,
-        rows=offered("seat", "sign", seats_in(SeatState.SUBMITTED), ripe=may_be_signed),
+        rows=offered("seat", "sign", seats_in(SeatState.SUBMITTED), ripe=summary_is_no_obstacle),
         title=seat_title,
         url=seat_page,
         since=todos.by_field("submitted_at"),

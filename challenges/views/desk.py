@@ -505,7 +505,7 @@ def seat(request: HttpRequest, public_id: Any) -> HttpResponse:
     )
     if found is None or not holds_seat(request.user, found):
         raise ObjectNotFound()
-    scoring = found.state == SeatState.DECLARED
+    scoring = review.scoring_is_open(found, found.panel.challenge)
     bids = review.bids_under_review(found.panel) if found.state in ("declared", "submitted", "signed") else []
     sheets = {sheet.bid_id: sheet for sheet in found.sheets.filter(void=False)}
     entries, errors = [], False
@@ -555,6 +555,8 @@ def seat(request: HttpRequest, public_id: Any) -> HttpResponse:
             "challenge": found.panel.challenge,
             "entries": entries,
             "scoring": scoring,
+            "waits_for_start": found.state == SeatState.DECLARED and not scoring,
+            "waits_for_others": found.state == SeatState.SUBMITTED and not review.signing_is_open(found),
             "missing": review.missing_scores(found) if scoring and bids else [],
             "others": others,
             "short": bool(short_reasons(found.panel)),

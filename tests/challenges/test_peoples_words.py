@@ -1,18 +1,20 @@
 """Pages speak as people do: companies by name, money in 万元, 必填 where needed, what cannot be undone said before."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.template.loader import render_to_string
+from django.test import Client
 from django.urls import reverse
 
 from challenges import forms
 from challenges.actions import PROJECT_ACTIONS
 from challenges.enums import EnvelopeKind
-from challenges.models import Bid
+from challenges.models import Bid, SuspicionHint
 from challenges.parameters import checked, default_parameters
-from challenges.services import bids
+from challenges.services import bids, decision
 from challenges.validators import price_problems
 from core.clock import frozen
 from core.errors import InvalidInput
@@ -109,3 +111,31 @@ def test_who_sets_a_passphrase_reads_that_nobody_can_recover_it(clock, client, m
     page = client.get(reverse("challenges:sealing", args=[challenge.code])).content.decode()
     assert "忘记后任何人都无法找回" in page
     assert "忘记口令谁也无法找回" in (ROOT / "challenges/frontend/src/sealing-page.js").read_text(encoding="utf-8")
+
+
+def test_who_awards_reads_whom_with_how_much_and_what_is_not_looked_into(clock):
+    """One click makes it final (found by walking: the page named nobody)."""
+    stage = make.make_stage()
+    challenge = make.make_open_challenge(stage)
+    for name in ("甲公司", "乙研究院"):
+        make.hand_in(challenge, make.make_bidder(name))
+    with frozen(make.after_deadline(challenge)):
+        bids.challenges_freeze_due()
+        challenge.refresh_from_db()
+        make.open_envelopes(stage, challenge, EnvelopeKind.TECHNICAL)
+        make.pass_formal_check(stage, challenge)
+        make.review_bids(stage, challenge)
+        best = decision.ranked_results(challenge)[0].bid
+        make.decide(stage, challenge, [make.winner(best)])
+        decision.publicity_start(challenge_id=challenge.pk, acting_user=stage.approver)
+    SuspicionHint.objects.filter(challenge=challenge).delete()
+    hint = SuspicionHint.objects.create(challenge=challenge, kind="device", facts={})
+    with frozen(make.after_deadline(challenge) + timedelta(days=8)):
+        client = Client()
+        client.force_login(stage.approver)
+        address = reverse("challenges:act", args=["challenge", challenge.code, "award"])
+        named = f"拟定榜：{best.organisation.name}（200万元）。"
+        page = client.get(address).content.decode()
+        assert f"{named}还有 1 条疑似串通线索没有登记核查情况。定榜后不能撤回。" in page
+        hint.delete()
+        assert f"{named}定榜后不能撤回。" in client.get(address).content.decode()

@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from challenges.enums import EnvelopeKind, PanelPurpose
-from challenges.services import bids, review
+from challenges.services import bids, needs, review
 from core.clock import frozen
 from tests.factories import challenges as make
 
@@ -49,3 +49,31 @@ def test_each_bids_form_saves_itself_half_filled(scoring):
     assert 'value="31"' in again
     assert 'value="32"' in again
     assert sorted(sheet.scores["technology"] for sheet in scoring.sheets.all()) == [31, 32]
+
+
+def test_nothing_can_be_typed_before_the_scoring_begins_nor_signed_before_all_have_handed_in():
+    """Both were offered and then refused (found by walking)."""
+    stage = make.make_stage()
+    need = make.make_checked_need(stage, make.make_programme(stage))
+    panel = make.draw_panel(stage, need, PanelPurpose.ARGUMENTATION)
+    make.declare_all(panel)
+    seat = panel.seats.filter(state="declared").select_related("expert__user").first()
+    client = Client()
+    client.force_login(seat.expert.user)
+    address = reverse("challenges:seat", args=[seat.public_id])
+    submit = reverse("challenges:act", args=["seat", seat.public_id, "submit"])
+    sign = reverse("challenges:act", args=["seat", seat.public_id, "sign"])
+    page = client.get(address).content.decode()
+    assert "组织单位开始评审后，这里出现评分表" in page
+    assert "data-autosave" not in page
+    assert client.get(submit).status_code == 404
+    needs.need_argue(challenge_id=need.pk, acting_user=stage.handler)
+    page = client.get(address).content.decode()
+    assert page.count('<span class="field-required">必填</span>') == len(review.criteria_of(panel))
+    scores = {row["key"]: row["weight"] for row in review.criteria_of(panel)}
+    review.sheet_save(
+        seat_public_id=seat.public_id, acting_user=seat.expert.user, bid_public_id=None, scores=scores, comment="可行。"
+    )
+    review.seat_submit(seat_public_id=seat.public_id, acting_user=seat.expert.user)
+    assert "其他专家全部提交后才能签署" in client.get(address).content.decode()
+    assert client.get(sign).status_code == 404
