@@ -57,6 +57,13 @@ def errata_to_decide(user: Any) -> list[ErratumDraft]:
     return [draft for draft in waiting.order_by("pk") if may_approve_erratum(user, draft)]
 
 
+def own_errata(user: Any) -> QuerySet[ErratumDraft]:
+    """Corrections this person prepared and nobody has decided."""
+    return ErratumDraft.objects.filter(state=ErratumDraftState.WAITING, prepared_by=user).select_related(
+        "quarterly_list"
+    )
+
+
 def lists_sent(user: Any) -> list[QuarterlyList]:
     """Lists that left the editor and are not published."""
     if not may_edit_lists(user):
@@ -214,5 +221,15 @@ todos.expect(
         title=lambda quarterly_list: quarterly_list.title,
         url=list_page,
         since=LIST_SINCE,
+    ),
+    Expectation(
+        "list.erratum",
+        _("勘误审批"),
+        _("清单审批人"),
+        roles=frozenset({Role.LIST_EDITOR}),
+        rows=own_errata,
+        title=lambda draft: draft.quarterly_list.title,
+        url=lambda draft: list_page(draft.quarterly_list),
+        since=todos.by_field("prepared_at"),
     ),
 )

@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import resolve, reverse
 
 from accounts.enums import OrganisationState, ProposalState, Role
+from accounts.models import RoleProposal
 from accounts.permissions import current_roles, forget_roles
 from accounts.states import ORGANISATION_MACHINE, PROPOSAL_MACHINE
 from challenges.enums import AnnualListState, ChallengeState, EnvelopeKind, PanelPurpose, ProgrammeState, ProjectState
@@ -26,6 +27,7 @@ from notifications.catalogue import MESSAGES
 from notifications.models import Notification
 from notifications.todo_handlers import tell_what_waits
 from scenarios.enums import ErratumDraftState, QuarterlyListState, ScenarioState
+from scenarios.models import ErratumDraft
 from scenarios.services import demands, lists
 from scenarios.states import ERRATUM_MACHINE, LIST_MACHINE, SCENARIO_MACHINE
 from tests.factories import challenges as make
@@ -39,7 +41,9 @@ from tests.factories import (
     make_submittable_scenario,
     make_vendor,
 )
+from vendors.confirmations import confirmation_ask
 from vendors.enums import CapabilityState, ConfirmationState
+from vendors.services import case_save
 from vendors.states import CAPABILITY_MACHINE, CONFIRMATION_MACHINE
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +55,16 @@ def waits(*people):
         forget_roles(person)
     return [
         [one.duty.topic for one in todos.waiting_for(person, roles=current_roles(person), shown=6)] for person in people
+    ]
+
+
+def expects(*people):
+    """Topics of what each of these people waits for from others."""
+    for person in people:
+        forget_roles(person)
+    return [
+        [one.expectation.topic for one in todos.expected_by(person, roles=current_roles(person), shown=6)]
+        for person in people
     ]
 
 
@@ -236,7 +250,7 @@ def test_every_state_of_every_machine_says_what_is_due_in_it():
     named = {
         topic for table in WHAT_IS_DUE.values() for due in table.values() if isinstance(due, list) for topic in due
     }
-    assert named | {"membership.invitation"} == {duty.topic for duty in todos.duties()}
+    assert named | {"membership.invitation", "workdays.load"} == {duty.topic for duty in todos.duties()}
     reached = {str(step.target) for machine in MACHINES for step in machine.values()}
     assert reached <= {state for table in WHAT_IS_DUE.values() for state in table}
 
@@ -597,6 +611,42 @@ def test_who_waits_is_told_whom_they_wait_for():
     assert "目前没有需要您办理的事项" in html
     assert "等待市级或部门初审单位" in html
     assert scenario.title in html
+
+
+def test_everybody_sees_what_they_have_asked_of_others(clock):
+    bureau = make_organisation(region_code="370000")
+    proposer, confirmer = (make_person(Role.SECURITY_ADMINISTRATOR, organisation=bureau) for _number in range(2))
+    person = make_person(organisation=bureau)
+    membership = person.memberships.get()
+    RoleProposal.objects.create(membership=membership, role=Role.LIST_APPROVER, proposed_by=proposer)
+    assert expects(proposer, confirmer) == [["role.confirmation"], []]
+    assert waits(proposer, confirmer) == [[], ["role.confirm"]]
+
+    scenario = make_listed_scenario()
+    editor, approver = (
+        make_person(Role.LIST_EDITOR, organisation=bureau),
+        make_person(Role.LIST_APPROVER, organisation=bureau),
+    )
+    quarterly = scenario.list_items.get().quarterly_list
+    ErratumDraft.objects.create(quarterly_list=quarterly, corrected_text="改", reason="笔误", prepared_by=editor)
+    assert expects(editor, approver) == [["list.erratum"], []]
+    assert waits(editor, approver) == [[], ["list.erratum"]]
+
+    capability = make_listed_capability()
+    seller = make_person(Role.VENDOR_STAFF, organisation=capability.vendor.organisation)
+    customer = make_person(Role.DEMAND_SUBMITTER, organisation=make_organisation("示例公路局"))
+    case = case_save(capability_id=capability.pk, acting_user=seller, title="某桥监测", customer="示例公路局")
+    confirmation_ask(case_id=case.pk, acting_user=seller)
+    assert expects(seller, customer) == [["case.confirmation"], []]
+    assert waits(seller, customer) == [[], ["case.confirm"]]
+
+
+def test_a_missing_year_waits_for_the_system_administrator(clock):
+    administrator = make_person(Role.SYSTEM_ADMINISTRATOR)
+    (waiting,) = todos.waiting_for(administrator, roles=current_roles(administrator), shown=6)
+    assert [(todo.title, todo.url) for todo in waiting.todos] == [("2027 年节假日安排", reverse("workdays"))]
+    with frozen(make.datetime(2026, 10, 31, 10, 0, tzinfo=make.clock.BEIJING)):
+        assert waits(administrator) == [[]]
 
 
 def test_a_notice_leads_to_the_step_and_counts_as_read_once_the_step_is_taken(stage, clock):

@@ -12,8 +12,8 @@ from core import todos
 from core.clock import today
 from core.todos import Duty, Expectation
 from vendors.confirmations import confirmations_waiting_for
-from vendors.enums import CapabilityState
-from vendors.models import Capability
+from vendors.enums import CapabilityState, ConfirmationState
+from vendors.models import Capability, CaseConfirmation
 from vendors.permissions import ANSWERING_ROLES
 from vendors.selectors import own_capabilities, verification_queue
 from vendors.states import CAPABILITY_MACHINE, RENEWAL_WINDOW
@@ -36,6 +36,14 @@ def ending_or_ended(user: Any) -> QuerySet[Capability]:
     soon = today() + RENEWAL_WINDOW
     ends = Q(state=CapabilityState.LISTED, expires_on__lte=soon) | Q(state=CapabilityState.EXPIRED)
     return own_where(ends)(user)
+
+
+def asked_customers(user: Any) -> QuerySet[CaseConfirmation]:
+    """Questions to customers of the organisation's own cases that wait for an answer."""
+    waiting = CaseConfirmation.objects.filter(
+        state=ConfirmationState.ASKED, case__capability__vendor__organisation_id=user.current_organisation_id
+    )
+    return waiting.select_related("case__capability") if has_role(user, Role.VENDOR_STAFF) else waiting.none()
 
 
 def edit_page(capability: Capability) -> str:
@@ -121,5 +129,16 @@ todos.expect(
         title=lambda capability: capability.title,
         url=edit_page,
         since=todos.by_field("submitted_at"),
+    ),
+    Expectation(
+        "case.confirmation",
+        _("客户确认交付案例"),
+        _("客户单位"),
+        roles=frozenset({Role.VENDOR_STAFF}),
+        rows=asked_customers,
+        title=lambda confirmation: str(confirmation.case),
+        url=lambda confirmation: reverse("vendors:cases", args=[confirmation.case.capability.key]),
+        since=todos.by_field("asked_at"),
+        due=lambda confirmation: confirmation.lapses_at,
     ),
 )
