@@ -14,5 +14,5 @@ def test_operations_are_read_without_a_violation(open_page, scripts):
     page.click("footer >> text=开放接口")
     operation = page.locator("details#scenarios_create")
     operation.locator("summary").click()
-    expect(operation.locator("td", has_text="body").first).to_be_visible()
+    expect(operation.locator("td", has_text="请求体").first).to_be_visible()
     expect(page.locator("details.operation").nth(30)).to_be_attached()
