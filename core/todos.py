@@ -139,10 +139,6 @@ def expectations() -> list[Expectation]:
     return list(_expectations.values())
 
 
-def duty_named(topic: str) -> Duty:
-    return _duties[topic]
-
-
 def counted(rows: Sequence[Any] | QuerySet[Any]) -> int:
     return rows.count() if isinstance(rows, QuerySet) else len(rows)
 
